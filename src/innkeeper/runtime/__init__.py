@@ -1,0 +1,1 @@
+"""The runtime: who is in memory, what fits, who answers, how a model runs, what happened."""

@@ -1,0 +1,103 @@
+"""The models this machine may run, as parsed from the settings or found on the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeAlias
+
+from innkeeper.runtime.errors import UnknownModel
+from innkeeper.runtime.messages import Kind
+
+Bytes: TypeAlias = Mapping[str, int]
+"""Bytes by pool: {"ram": 1_200_000_000, "gpu0": 0}. A pool that is absent counts as zero."""
+
+Option: TypeAlias = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """An entry of the catalogue. Several entries may share one file."""
+
+    id: str
+    engine: str
+    """Name of the adapter: "llama_cpp", "echo", …"""
+
+    kinds: frozenset[Kind]
+    """The sorts of work it can do."""
+
+    file: Path | None = None
+    """The weights, for engines that read a file; the first part of a split one."""
+
+    context: int | None = None
+    """Tokens one request may use, prompt and answer together; None lets the engine choose what fits."""
+
+    slots: int = 1
+    """Requests it answers at the same time; each has `context` tokens of its own."""
+
+    cache_type: str = "f16"
+    """Number format of the KV cache: "f32", "f16", "bf16", "q8_0", "q4_0", …"""
+
+    keep_for_s: float | None = 300.0
+    """Seconds an idle model stays; None keeps it until its memory is wanted."""
+
+    hold_s: float = 0.0
+    """Seconds after a request in which only an impatient caller may displace it."""
+
+    pinned: bool = False
+    """A pinned model is never chosen to make room."""
+
+    waiting_limit: int | None = None
+    """Requests that may wait for this model before new ones are refused; None leaves it to the queue's limit."""
+
+    declared: Bytes | None = None
+    """Bytes its owner says it needs at full use, which spares the estimate; still corrected by measuring."""
+
+    options: Mapping[str, Option] = field(default_factory=dict)
+    """What only this model's engine understands."""
+
+
+class Catalog:
+    """The models by id. Immutable: a reload makes a new one."""
+
+    def __init__(self, models: tuple[Model, ...] = (), default: str | None = None) -> None:
+        self._models = {model.id: model for model in models}
+        assert len(self._models) == len(models), "two models of one name"
+        self.default = default
+        """The model that answers when none is named, or None."""
+
+    def __iter__(self) -> Iterator[Model]:
+        return iter(self._models.values())
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+    def __contains__(self, model_id: object) -> bool:
+        return model_id in self._models
+
+    def get(self, model_id: str) -> Model:
+        """The entry of that id.
+
+        Raises:
+            UnknownModel: There is none; the message lists the nearest names.
+        """
+        try:
+            return self._models[model_id]
+        except KeyError:
+            raise UnknownModel(_unknown(model_id, tuple(self._models)), param="model") from None
+
+
+def _unknown(asked: str, known: tuple[str, ...]) -> str:
+    from difflib import get_close_matches
+
+    shown = asked if len(asked) <= 80 else asked[:77] + "…"
+    near = get_close_matches(asked[:200], known, n=3, cutoff=0.5)
+    if near:
+        return f"There is no model {shown!r}. Did you mean {' or '.join(repr(name) for name in near)}?"
+    if not known:
+        return (
+            f"There is no model {shown!r}; the catalogue is empty. Put a GGUF file into the models folder and restart."
+        )
+    listed = ", ".join(sorted(known)[:8])
+    return f"There is no model {shown!r}. Known models: {listed}{', …' if len(known) > 8 else ''}."

@@ -1,0 +1,106 @@
+"""What is asked of a model and what comes back, the same for every engine.
+
+A request keeps the caller's body as it came, in the fields of OpenAI's API, so that nothing an engine
+understands is lost on the way. An answer is a stream of chunks: `Began` once, any number of `Piece`, `Done`
+once and last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, TypeAlias
+
+Body: TypeAlias = Mapping[str, Any]  # JSON from outside: any value is possible until `wire` has parsed it
+
+
+class Kind(Enum):
+    """What sort of work a request is, and what sorts a model can do."""
+
+    CHAT = "chat"
+    COMPLETION = "completion"
+    EMBEDDING = "embedding"
+    RERANK = "rerank"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One question to a model, parsed at the door."""
+
+    id: str
+    """Names the request in the journal, in headers and in `innkeeper story`."""
+
+    kind: Kind
+    body: Body
+    """The caller's fields under their OpenAI names, unknown ones included."""
+
+    model: str | None = None
+    """The model asked for by name, or None to let the router choose."""
+
+    streams: bool = False
+    """Whether each piece is sent as it is made; otherwise one piece carries the whole answer."""
+
+    client: str = ""
+    """Who asks, for fairness: the name of the API key, else the peer's address."""
+
+    task: str | None = None
+    """What the request is for, when the caller says it."""
+
+    priority: int = 0
+    """Higher is served first."""
+
+    patience_s: float | None = None
+    """Seconds to let holds and busy models stand in the way; None takes the setting."""
+
+    wait_at_most_s: float | None = None
+    """Seconds to wait for memory and a slot before `WaitedTooLong`; None takes the setting."""
+
+    hold_s: float | None = None
+    """Seconds the model is kept for this caller's next turn; None takes the model's own, 0 releases at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens and engine time of one answer."""
+
+    prompt_tokens: int = 0
+    answer_tokens: int = 0
+    cached_tokens: int = 0
+    """Of the prompt, those the engine found in its cache."""
+
+    prompt_s: float | None = None
+    """Engine time spent on the prompt; None where the engine does not say."""
+
+    answer_s: float | None = None
+    """Engine time spent on the answer; None where the engine does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """The first chunk of an answer: who answers, why, and what the caller waited for."""
+
+    model: str
+    because: str
+    waited_s: float
+    """From the arrival of the request until the lease, loading included."""
+
+    load_s: float
+    """Of that, the part in which the model was loading; 0 when it was resident."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A part of the answer: one JSON document in OpenAI's shape, without framing."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The last chunk of an answer that is complete."""
+
+    usage: Usage = field(default_factory=Usage)
+
+
+Chunk: TypeAlias = Began | Piece | Done

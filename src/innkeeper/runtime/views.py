@@ -1,0 +1,77 @@
+"""What an observer is shown: frozen pictures of pools, residents and callers at one moment."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from innkeeper.runtime.catalog import Bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PoolView:
+    """One kind of memory."""
+
+    name: str
+    """"ram", "gpu0", …"""
+    budget_bytes: int
+    """What models may hold, by setting or by default."""
+    ceiling_bytes: int
+    """The same, after what other programs use has tightened it; never more than the budget."""
+    held_bytes: int
+    """Promised to models: loading, ready or leaving."""
+    overhead_bytes: int
+    """Of the budget, what our own process uses; models cannot have it."""
+    total_bytes: int
+    """What the machine or its container has."""
+    free_bytes: int
+    """What the system reports as available now."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelView:
+    """One model of the catalogue and where it stands."""
+
+    id: str
+    engine: str
+    kinds: tuple[str, ...]
+    state: str
+    """"cold", "loading", "ready", "draining" or "unloading"."""
+    generation: int
+    """Counts the loads of this model since the runtime started; 0 before the first."""
+    held: Bytes
+    """Bytes the ledger has promised to it now."""
+    needs: Bytes
+    """Bytes a load would hold, margin included."""
+    sizing: str
+    """The kind of number `needs` or, when resident, `held` is: "declared", "estimated", "measured", "learned"."""
+    measured: Bytes | None
+    """Bytes the process holds by the latest reading; None when not resident or not readable."""
+    leases: int
+    waiting: int
+    pinned: bool
+    idle_s: float | None
+    """Seconds since the last lease came back; None while busy or cold."""
+    leaves_in_s: float | None
+    """Seconds until it goes for being idle; None when it does not."""
+    load_s: float
+    """Seconds a load takes: measured once there was one, else expected."""
+    tokens_per_s: float | None
+    """Of late, per request; None before the first answer."""
+    context: int | None
+    slots: int
+    trouble: str | None
+    """Why it cannot be loaded now, in words; None when nothing is known against it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeView:
+    """The whole inn at one moment: what `ps` shows."""
+
+    version: str
+    up_s: float
+    pools: tuple[PoolView, ...]
+    models: tuple[ModelView, ...]
+    waiting: int
+    """Callers waiting for memory or a slot."""
+    serving: int
+    """Requests that hold a lease."""
