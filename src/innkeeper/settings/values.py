@@ -1,0 +1,282 @@
+"""Every setting there is: its type with its unit, its default and one sentence why it is there.
+
+The docstrings under the fields are the reference page. Nothing here reads a file or a variable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeAlias, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+
+from innkeeper.settings.quantities import Amount, Count, Seconds, Size, amount, seconds, size_bytes
+
+CONSENT: Final = "yes, anyone who can reach this port may use it"
+"""The words that open a door without keys to the network."""
+
+UNTIL_NEEDED: Final = "until needed"
+"""How a settings file, which has no null, says that an idle model stays until its memory is wanted."""
+
+NamedBytes: TypeAlias = Mapping[str, int]
+NamedAmounts: TypeAlias = Mapping[str, int | Fraction]
+
+Quantity = TypeVar("Quantity", int, int | Fraction)
+
+
+def _budget(value: object) -> int | Fraction | NamedAmounts | None:
+    if value is None:
+        return None
+    return _by_pool(value, amount) if isinstance(value, Mapping) else amount(value)
+
+
+def _memory(value: object) -> NamedBytes | None:
+    if value is None:
+        return None
+    return _by_pool(value if isinstance(value, Mapping) else {"ram": value}, size_bytes)
+
+
+def _by_pool(table: Mapping[object, object], read: Callable[[object], Quantity]) -> Mapping[str, Quantity]:
+    quantities = {}
+    for pool, part in table.items():
+        try:
+            quantities[str(pool)] = read(part)
+        except ValueError as error:
+            raise ValueError(f"{error} (pool {pool})") from None
+    return quantities
+
+
+def _keep_for(value: object) -> float | None:
+    return None if value is None or value == UNTIL_NEEDED else seconds(value)
+
+
+def _yes_or_no(value: object) -> bool:
+    spelled = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+    if isinstance(value, str) and value.strip().lower() in spelled:
+        return spelled[value.strip().lower()]
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")  # noqa: TRY004 (pydantic lists a ValueError, a TypeError it lets through)
+    return value
+
+
+def _names(value: object) -> object:
+    """A list as it is; from a variable, names between commas."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _option(value: object) -> object:
+    """A variable can only carry text; what reads like a number or a truth value is one."""
+    if not isinstance(value, str):
+        return value
+    if value.lower() in {"true", "false"}:
+        return value.lower() == "true"
+    for read in (int, float):
+        try:
+            return read(value)
+        except ValueError:
+            continue
+    return value
+
+
+YesNo: TypeAlias = Annotated[bool, BeforeValidator(_yes_or_no)]
+Budget: TypeAlias = Annotated[int | Fraction | NamedAmounts | None, PlainValidator(_budget)]
+Memory: TypeAlias = Annotated[NamedBytes | None, PlainValidator(_memory)]
+KeepFor: TypeAlias = Annotated[float | None, PlainValidator(_keep_for)]
+CacheType: TypeAlias = Literal["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1"]
+KindName: TypeAlias = Literal["chat", "completion", "embedding", "rerank"]
+
+
+class Section(BaseModel):
+    """A table of the settings file: frozen, closed to unknown names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Finding(Enum):
+    """When model files are looked for on the disk."""
+
+    AUTOMATIC = "automatic"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class MemorySettings(Section):
+    """How much memory is left to others, and when to warn."""
+
+    reserve: Amount | None = None
+    """Memory of each pool that is left to other programs when no `budget` is given, e.g. `"2 GiB"` or `"10 %"`. Not
+    given: 10 % of the pool, at most 1 GiB."""
+
+    alarm: Amount = Fraction(5, 100)
+    """When less than this is free in a pool, whoever filled it, a warning is recorded before anything is killed."""
+
+    poll_s: Annotated[Seconds, Field(ge=0.1, le=60)] = 1.0
+    """Seconds between two readings of what the pools and the models really hold."""
+
+    def reserve_of(self, total_bytes: int) -> int:
+        """Bytes of a pool of `total_bytes` that are left to others."""
+        if self.reserve is None:
+            return min(total_bytes // 10, 1024**3)
+        return self.reserve if isinstance(self.reserve, int) else int(total_bytes * self.reserve)
+
+    def alarm_of(self, total_bytes: int) -> int:
+        """Free bytes of a pool of `total_bytes` below which the alarm is raised."""
+        return self.alarm if isinstance(self.alarm, int) else int(total_bytes * self.alarm)
+
+
+class QueueSettings(Section):
+    """How many may wait for memory or a slot, and how long."""
+
+    limit: Annotated[Count, Field(ge=0, le=100_000)] = 256
+    """Requests that may wait before new ones are refused with 429."""
+
+    patience_s: Annotated[Seconds, Field(le=86_400)] = 30.0
+    """Seconds a request lets models that are held for another caller's next turn stand in its way."""
+
+    longest_wait_s: Annotated[Seconds, Field(gt=0, le=86_400)] = 300.0
+    """Seconds a request waits for memory and a slot, loading included, before it is refused with 503."""
+
+
+class ApiSettings(Section):
+    """The HTTP door."""
+
+    body_limit: Size = 16 * 1024**2
+    """The largest request body that is read; a larger one is refused with 413."""
+
+    requests_at_once: Annotated[Count, Field(ge=1, le=100_000)] = 512
+    """Requests in the house at the same time, waiting ones included; more are refused with 429."""
+
+    heartbeat_s: Annotated[Seconds, Field(ge=0.1, le=300)] = 2.0
+    """Seconds of silence after which a waiting stream is sent a comment, so that nothing between gives up on it."""
+
+    open_to_network_without_keys: Literal["yes, anyone who can reach this port may use it"] | None = None
+    """Without API keys the server listens on this machine alone, unless this says in full:
+    `"yes, anyone who can reach this port may use it"`."""
+
+    @property
+    def consents_to_open_network(self) -> bool:
+        """Whether the operator said in words that other machines need no key."""
+        return self.open_to_network_without_keys == CONSENT
+
+
+class LlamaCppSettings(Section):
+    """The engine that runs GGUF files."""
+
+    server_program: Path | None = None
+    """A `llama-server` program to run models with. Not given: the one on the PATH, else the worker that comes with
+    Innkeeper."""
+
+    threads: Annotated[Count, Field(ge=1, le=1024)] | None = None
+    """Threads one model computes with. Not given: the cores this process may use."""
+
+    spare_child: YesNo = True
+    """Whether one empty worker waits ready, which makes every load quicker and costs its memory."""
+
+
+class JournalSettings(Section):
+    """What is remembered of what happened."""
+
+    keep_days: Annotated[Seconds, Field(gt=0, le=3660)] = 14.0
+    """Days a fact is kept."""
+
+    keep: Size = 256 * 1024**2
+    """The most the journal's file may hold; the oldest facts go first."""
+
+
+class ModelSettings(Section):
+    """One model. The table's name is its id, which callers put into the field `model`."""
+
+    engine: str = "llama_cpp"
+    """What runs it: `"llama_cpp"` for GGUF files, `"echo"` to try things out without a model."""
+
+    file: Path | None = None
+    """The GGUF file, the first part of a split one; not absolute: below `models_dir`."""
+
+    kinds: Annotated[frozenset[KindName], BeforeValidator(_names)] | None = None
+    """What it can do: `"chat"`, `"completion"`, `"embedding"`, `"rerank"`. Not given: what its file says."""
+
+    context: Annotated[Count, Field(ge=16, le=16_777_216)] | None = None
+    """Tokens one request may use, prompt and answer together. Not given: as the engine finds fit."""
+
+    slots: Annotated[Count, Field(ge=1, le=256)] = 1
+    """Requests it answers at the same time; each has `context` tokens of its own."""
+
+    cache_type: CacheType = "f16"
+    """Number format of the context's memory; `"q8_0"` needs about half of `"f16"`."""
+
+    keep_for_s: KeepFor = 300.0
+    """Seconds an idle model stays in memory, or `"until needed"`."""
+
+    hold_s: Annotated[Seconds, Field(le=3600)] = 0.0
+    """Seconds after an answer in which only an impatient caller may displace it."""
+
+    pinned: YesNo = False
+    """Whether it is never chosen to make room."""
+
+    waiting_limit: Annotated[Count, Field(ge=0, le=100_000)] | None = None
+    """Requests that may wait for this model before new ones are refused. Not given: `queue.limit` alone."""
+
+    memory: Memory = None
+    """Memory it needs at full use, e.g. `"2 GiB"` or `{ram = "1 GiB", gpu0 = "6 GiB"}`. Not given: computed from the
+    file and then measured."""
+
+    options: Mapping[str, Annotated[bool | int | float | str, BeforeValidator(_option)]] = Field(default_factory=dict)
+    """What only this engine understands, e.g. `{gpu_layers = 20}`."""
+
+
+class Settings(Section):
+    """All settings, as one frozen value."""
+
+    home: Path = Path("~/.innkeeper")
+    """The one folder that holds all state: keys, what was learned, the journal."""
+
+    host: Annotated[str, Field(min_length=1, max_length=255)] = "127.0.0.1"
+    """The address the server listens on. Anything but this machine asks for API keys."""
+
+    port: Annotated[Count, Field(ge=0, le=65_535)] = 8000
+    """The port the server listens on; 0 takes any free one."""
+
+    budget: Budget = None
+    """Memory that all models together may hold in each pool: a size such as `"12 GiB"`, a share such as `"80 %"`, or a
+    table with one of them for each pool: `{ram = "12 GiB", gpu0 = "80 %"}`. Not given: what is free less
+    `memory.reserve`."""
+
+    models_dir: Path = Path("models")
+    """The folder of your own model files, searched with its subfolders; `innkeeper pull` writes here."""
+
+    find_models: Finding = Finding.AUTOMATIC
+    """Whether model files are looked for in `models_dir` and in the folders of Hugging Face, LM Studio and Ollama:
+    `"always"`, `"never"`, or `"automatic"`, which is when no model is configured."""
+
+    default_model: str | None = None
+    """The model that answers when a request names none."""
+
+    memory: MemorySettings = MemorySettings()
+    """How much memory is left to others, and when to warn."""
+
+    queue: QueueSettings = QueueSettings()
+    """How many may wait for memory or a slot, and how long."""
+
+    api: ApiSettings = ApiSettings()
+    """The HTTP door."""
+
+    llama_cpp: LlamaCppSettings = LlamaCppSettings()
+    """The engine that runs GGUF files."""
+
+    journal: JournalSettings = JournalSettings()
+    """What is remembered of what happened."""
+
+    models: Mapping[str, ModelSettings] = Field(default_factory=dict)
+    """The models by id."""
+
+    @property
+    def looks_for_models(self) -> bool:
+        """Whether the disk is searched for model files."""
+        return self.find_models is Finding.ALWAYS or (self.find_models is Finding.AUTOMATIC and not self.models)
+
+    def budget_of(self, pool: str) -> int | Fraction | None:
+        """What models may hold in that pool: bytes, a share of it, or None where nothing is said of it."""
+        return self.budget.get(pool) if isinstance(self.budget, Mapping) else self.budget
