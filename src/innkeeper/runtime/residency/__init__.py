@@ -1,0 +1,1 @@
+"""Who is in memory: a pure machine that decides, and a keeper that does what it decides."""

@@ -1,0 +1,87 @@
+"""What changes the house itself: ceilings, the catalogue, wishes, closing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from innkeeper.runtime import errors, facts
+from innkeeper.runtime.residency.books import Books, Resident
+from innkeeper.runtime.residency.preload import WISH_LASTS_S, Wish
+from innkeeper.runtime.residency.signals import CatalogSet, CeilingSet, Effect, PinSet, PreloadWanted, Refuse
+from innkeeper.runtime.residency.states import Cause, State
+
+
+def ceiling_set(books: Books, told: CeilingSet) -> list[Effect]:
+    """Other programs leave more or less of a pool."""
+    before_bytes = books.ledger.ceiling(told.pool)
+    books.ledger.set_ceiling(told.pool, told.ceiling_bytes)
+    after_bytes = books.ledger.ceiling(told.pool)
+    if after_bytes != before_bytes:
+        books.note(facts.CeilingMoved(told.pool, before_bytes, after_bytes, told.because))
+    return []
+
+
+def pin_set(books: Books, told: PinSet) -> list[Effect]:
+    """The model is never chosen to make room, or may be again."""
+    if told.model in books.residents:
+        books.residents[told.model].pinned = told.pinned
+    return []
+
+
+def preload_wanted(books: Books, told: PreloadWanted, now_s: float) -> list[Effect]:
+    """Wish for models that will probably be needed."""
+    for model in told.models:
+        if model in books.residents:
+            chance = books.preloads.trust
+            books.preloads.wish(Wish(model, told.because, now_s + WISH_LASTS_S, chance, may_displace=True))
+    return []
+
+
+def catalog_set(books: Books, told: CatalogSet) -> list[Effect]:
+    """These models exist now. The unchanged ones notice nothing."""
+    effects: list[Effect] = []
+    for model, new in told.terms.items():
+        resident = books.residents.get(model)
+        if resident is None:
+            books.residents[model] = Resident(model, new, pinned=new.pinned)
+            continue
+        resident.is_removed = False
+        if resident.terms.pinned != new.pinned:  # an operator's pin outlives a reload that does not speak of it
+            resident.pinned = new.pinned
+        if resident.state is State.COLD:
+            resident.terms = new
+        elif resident.terms.identity == new.identity:
+            resident.terms = replace(new, needs=resident.terms.needs, slots=resident.terms.slots)
+        else:
+            resident.next_terms = new
+            effects += books.send_away(resident, Cause.REPLACED)
+    for model in books.residents.keys() - told.terms.keys():
+        effects += _remove(books, books.residents[model])
+    return effects
+
+
+def _remove(books: Books, resident: Resident) -> list[Effect]:
+    effects: list[Effect] = []
+    books.preloads.drop(resident.model)
+    for waiter in books.queue.waiting_for(resident.model):
+        books.queue.remove(waiter.ticket)
+        error = errors.UnknownModel(f"{resident.model} was taken out of the catalogue.", param="model")
+        effects.append(Refuse(waiter.ticket, error))
+    resident.is_removed = True
+    if resident.state is State.COLD:
+        books.forget(resident)
+        return effects
+    return [*effects, *books.send_away(resident, Cause.REPLACED)]
+
+
+def close(books: Books) -> list[Effect]:
+    """Nobody new comes in, those who wait are told, everybody leaves when their last lease returns."""
+    books.is_closing = True
+    books.preloads.wishes.clear()
+    effects: list[Effect] = []
+    for waiter in books.queue:
+        books.queue.remove(waiter.ticket)
+        effects.append(Refuse(waiter.ticket, errors.Closing("The server is shutting down.", retry_after_s=5.0)))
+    for resident in tuple(books.residents.values()):
+        effects += books.send_away(resident, Cause.CLOSING)
+    return effects
