@@ -1,0 +1,155 @@
+"""The journal as numbers: counters and histograms of what happened, in a registry of their own.
+
+Labels are models of the catalogue, tasks, kinds, outcomes and error codes; never a request, a caller, or a model name
+that only a caller has used (labels.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+
+from innkeeper.runtime.facts import (
+    Asked,
+    AttemptFailed,
+    EngineLeft,
+    Evicted,
+    Finished,
+    FirstWords,
+    Leased,
+    LoadRefused,
+    ModelLoaded,
+    ModelMoved,
+)
+from innkeeper.runtime.journal.gauges import Gauges
+from innkeeper.runtime.journal.journal import Entry
+from innkeeper.runtime.journal.labels import ModelNames, TaskNames
+from innkeeper.runtime.views import RuntimeView
+
+_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0)
+"""Upper edges of the buckets; 1, 2, 3, 5 and 8 s are the targets of routing, so that each can be read off exactly."""
+
+
+class PrometheusSink:
+    """Counts facts. Safe from any thread; the sums are exact."""
+
+    name = "Prometheus"
+    content_type: Final = CONTENT_TYPE_LATEST
+
+    def __init__(self) -> None:
+        own = self._registry = CollectorRegistry()
+        self._models = ModelNames()
+        self._tasks = TaskNames()
+        self._open: dict[str, tuple[str, str]] = {}
+        """Kind and task of the requests that have no ending yet."""
+
+        self._facts = Counter("innkeeper_facts_total", "Facts of the journal.", ("fact",), registry=own)
+        self._requests = Counter(
+            "innkeeper_requests_total",
+            'Requests that ended: "answered", "abandoned" when the caller left, else the code of an error.',
+            ("kind", "model", "task", "outcome"),
+            registry=own,
+        )
+        self._took = Histogram(
+            "innkeeper_request_seconds",
+            "From the arrival of a request to its ending.",
+            ("kind", "model"),
+            buckets=_SECONDS,
+            registry=own,
+        )
+        self._waits = Histogram(
+            "innkeeper_wait_seconds",
+            "From the arrival of a request to its lease, loading included.",
+            ("model",),
+            buckets=_SECONDS,
+            registry=own,
+        )
+        self._first_words = Histogram(
+            "innkeeper_first_words_seconds",
+            "From the arrival of a request to the first piece of its answer.",
+            ("model", "task"),
+            buckets=_SECONDS,
+            registry=own,
+        )
+        self._loads = Histogram(
+            "innkeeper_load_seconds", "Loads that succeeded.", ("model",), buckets=_SECONDS, registry=own
+        )
+        self._loads_refused = Counter(
+            "innkeeper_loads_refused_total", "Loads that failed or were not tried.", ("model",), registry=own
+        )
+        self._evictions = Counter(
+            "innkeeper_evictions_total",
+            'Models told to leave, to make room for another "model" or for "other_programs".',
+            ("model", "room_for"),
+            registry=own,
+        )
+        self._engines_left = Counter(
+            "innkeeper_engines_left_total",
+            "Engine processes that ended, for whatever reason.",
+            ("model",),
+            registry=own,
+        )
+        self._failed_attempts = Counter(
+            "innkeeper_failed_attempts_total", "Candidates that could not answer.", ("model", "code"), registry=own
+        )
+        self._tokens = Counter(
+            "innkeeper_tokens_total",
+            'Tokens of answers that ended: "prompt", of these "cached", and "answer".',
+            ("model", "part"),
+            registry=own,
+        )
+
+    def watch(self, view: Callable[[], RuntimeView]) -> None:
+        """Add the gauges of what stands now; `view` is called at each scrape. Once, when the runtime is there."""
+        self._registry.register(Gauges(view))
+
+    def page(self) -> bytes:
+        """All metrics in Prometheus' text format, to be sent with `content_type`."""
+        return generate_latest(self._registry)
+
+    def take(self, entry: Entry) -> None:
+        """Count one entry."""
+        fact = entry.fact
+        self._facts.labels(type(fact).__name__).inc()
+        match fact:
+            case Asked(request, kind, _, task, _):
+                self._open[request] = (kind, self._tasks.label(task))
+            case Leased(_, model, waited_s, _):
+                self._waits.labels(self._models.learn(model)).observe(waited_s)
+            case FirstWords(_, model, task, after_s):
+                self._first_words.labels(self._models.learn(model), self._tasks.label(task)).observe(after_s)
+            case AttemptFailed(_, model, code, _):
+                self._failed_attempts.labels(self._models.learn(model), code).inc()
+            case Finished():
+                self._count_ending(fact)
+            case ModelMoved(model):
+                self._models.learn(model)
+            case ModelLoaded(model, _, took_s):
+                self._loads.labels(self._models.learn(model)).observe(took_s)
+            case LoadRefused(model):
+                self._loads_refused.labels(self._models.learn(model)).inc()
+            case Evicted(model, for_model):
+                self._evictions.labels(self._models.learn(model), "model" if for_model else "other_programs").inc()
+            case EngineLeft(model):
+                self._engines_left.labels(self._models.learn(model)).inc()
+            case _:  # the count of its kind above is all there is to count
+                pass
+
+    def close(self) -> None:
+        """Nothing to finish: the numbers are in memory."""
+
+    def _count_ending(self, fact: Finished) -> None:
+        kind, task = self._open.pop(fact.request, ("", ""))
+        model = self._models.label(fact.model)
+        self._requests.labels(kind, model, task, fact.outcome).inc()
+        self._took.labels(kind, model).observe(fact.took_s)
+        parts = {
+            "prompt": fact.usage.prompt_tokens,
+            "cached": fact.usage.cached_tokens,
+            "answer": fact.usage.answer_tokens,
+        }
+        for part, tokens in parts.items():
+            if tokens:
+                self._tokens.labels(model, part).inc(tokens)
