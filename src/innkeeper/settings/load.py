@@ -44,6 +44,11 @@ class Sources:
         return self.folder / (named or FILE_NAME)
 
     @property
+    def user_home(self) -> Path:
+        """What `~` stands for."""
+        return Path(self.environ["HOME"]) if self.environ.get("HOME") else Path.home()
+
+    @property
     def file_is_named(self) -> bool:
         """Whether somebody asked for this very file, so that it must be there."""
         return self.config is not None or bool(self.environ.get("INNKEEPER_CONFIG"))
@@ -112,7 +117,7 @@ def load(sources: Sources) -> Loaded:
     ]
     standing = merged(layers)
     origins = {name: given.origin for name, given in standing.items()}
-    user_home = Path(sources.environ.get("HOME", "~"))
+    user_home = sources.user_home
     placed = {name: _placed(given, user_home) if name in PATHS else given for name, given in standing.items()}
     for name in PATHS[:2]:
         default = Given(name, str(Settings.model_fields[name[0]].default), DEFAULT, sources.folder)

@@ -18,6 +18,9 @@ from innkeeper.settings.quantities import Amount, Count, Seconds, Size, amount, 
 CONSENT: Final = "yes, anyone who can reach this port may use it"
 """The words that open a door without keys to the network."""
 
+READS_FILES: Final = frozenset({"llama_cpp"})
+"""Engines that cannot do without a file."""
+
 UNTIL_NEEDED: Final = "until needed"
 """How a settings file, which has no null, says that an idle model stays until its memory is wanted."""
 
@@ -149,6 +152,13 @@ class ApiSettings(Section):
     requests_at_once: Annotated[Count, Field(ge=1, le=100_000)] = 512
     """Requests in the house at the same time, waiting ones included; more are refused with 429."""
 
+    allowed_hosts: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    """Names this server is called by, beside localhost and its address, e.g. behind a proxy; without API keys requests
+    under other names are refused, because a web page could have sent them."""
+
+    shutdown_within_s: Annotated[Seconds, Field(le=3600)] = 10.0
+    """Seconds that answers under way may take to end when the server closes."""
+
     heartbeat_s: Annotated[Seconds, Field(ge=0.1, le=300)] = 2.0
     """Seconds of silence after which a waiting stream is sent a comment, so that nothing between gives up on it."""
 
@@ -226,6 +236,11 @@ class ModelSettings(Section):
     options: Mapping[str, Annotated[bool | int | float | str, BeforeValidator(_option)]] = Field(default_factory=dict)
     """What only this engine understands, e.g. `{gpu_layers = 20}`."""
 
+    @property
+    def adjusts_a_found_one(self) -> bool:
+        """Whether it brings no model itself, but changes how a found one is run."""
+        return self.file is None and self.engine in READS_FILES
+
 
 class Settings(Section):
     """All settings, as one frozen value."""
@@ -249,7 +264,7 @@ class Settings(Section):
 
     find_models: Finding = Finding.AUTOMATIC
     """Whether model files are looked for in `models_dir` and in the folders of Hugging Face, LM Studio and Ollama:
-    `"always"`, `"never"`, or `"automatic"`, which is when no model is configured."""
+    `"always"`, `"never"`, or `"automatic"`, which is when the settings name no file or other engine themselves."""
 
     default_model: str | None = None
     """The model that answers when a request names none."""
@@ -275,7 +290,9 @@ class Settings(Section):
     @property
     def looks_for_models(self) -> bool:
         """Whether the disk is searched for model files."""
-        return self.find_models is Finding.ALWAYS or (self.find_models is Finding.AUTOMATIC and not self.models)
+        return self.find_models is Finding.ALWAYS or (
+            self.find_models is Finding.AUTOMATIC and all(model.adjusts_a_found_one for model in self.models.values())
+        )
 
     def budget_of(self, pool: str) -> int | Fraction | None:
         """What models may hold in that pool: bytes, a share of it, or None where nothing is said of it."""

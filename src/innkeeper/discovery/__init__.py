@@ -1,0 +1,1 @@
+"""Which model files lie on this machine, in our own folder and in those of other programs."""

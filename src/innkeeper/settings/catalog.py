@@ -1,0 +1,103 @@
+"""From settings and found files to the catalogue of models."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+from innkeeper.discovery.found import Found
+from innkeeper.discovery.places import usual_places
+from innkeeper.discovery.search import find_models
+from innkeeper.runtime.catalog import Catalog, Model
+from innkeeper.runtime.messages import Kind
+from innkeeper.settings.load import Loaded
+from innkeeper.settings.problems import Problem, bad_settings, dotted
+from innkeeper.settings.values import ModelSettings, Settings
+
+SPEAKS: Final = frozenset({Kind.CHAT, Kind.COMPLETION})
+"""What a model is taken to do of which nothing is known."""
+
+
+def search(loaded: Loaded) -> Found:
+    """What the disk holds of what these settings want: headers of the named files, and the usual folders if asked for.
+
+    Takes milliseconds for each file; at most ten seconds for each folder.
+    """
+    settings, environ = loaded.settings, loaded.sources.environ
+    named = tuple(settings.models_dir / model.file for model in settings.models.values() if model.file is not None)
+    wants_found = settings.looks_for_models or any(model.adjusts_a_found_one for model in settings.models.values())
+    places = usual_places(settings.models_dir, environ, loaded.sources.user_home) if wants_found else ()
+    return find_models(places, named)
+
+
+def catalog_of(settings: Settings, found: Found) -> Catalog:
+    """The models of the settings, and those found where the settings want them.
+
+    A table `[models.<id>]` without a file adjusts the found model of that id. When no default is named and just one
+    model can chat, it is the default.
+
+    Raises:
+        BadSettings: A model has no file, or the default is no model.
+    """
+    problems = []
+    models = []
+    for model_id, entry in settings.models.items():
+        file = _file_of(model_id, entry, settings, found)
+        if file is None and entry.adjusts_a_found_one:
+            wanted = f"names no `file`, and no file of that name was found{_near(model_id, found)}"
+            problems.append(Problem(dotted(("models", model_id)), wanted))
+        models.append(_model(model_id, entry, file, found))
+    if settings.looks_for_models:
+        known = {model.id for model in models}
+        files = {model.file for model in models}
+        models.extend(
+            Model(id=one.id, engine="llama_cpp", kinds=one.kinds, file=one.file)
+            for one in found.models
+            if one.id not in known and one.file not in files
+        )
+    default = settings.default_model or _only_chat_model(models)
+    if default is not None and all(model.id != default for model in models):
+        names = get_close_matches(default, [model.id for model in models], n=1) or [model.id for model in models][:1]
+        hint = f"; did you mean `{names[0]}`?" if names else ", because there are no models"
+        problems.append(Problem("default_model", f"there is no model {default!r}{hint}"))
+    if problems:
+        raise bad_settings(problems)
+    return Catalog(tuple(models), default)
+
+
+def _file_of(model_id: str, entry: ModelSettings, settings: Settings, found: Found) -> Path | None:
+    if entry.file is not None:
+        return settings.models_dir / entry.file
+    same = found.named(model_id) if entry.adjusts_a_found_one else None
+    return same.file if same else None
+
+
+def _model(model_id: str, entry: ModelSettings, file: Path | None, found: Found) -> Model:
+    told = found.of_file(file) if file is not None else None
+    named = frozenset(Kind(kind) for kind in entry.kinds) if entry.kinds is not None else None
+    return Model(
+        id=model_id,
+        engine=entry.engine,
+        kinds=named or (told.kinds if told else SPEAKS),
+        file=file,
+        context=entry.context,
+        slots=entry.slots,
+        cache_type=entry.cache_type,
+        keep_for_s=entry.keep_for_s,
+        hold_s=entry.hold_s,
+        pinned=entry.pinned,
+        waiting_limit=entry.waiting_limit,
+        declared=entry.memory,
+        options=entry.options,
+    )
+
+
+def _near(model_id: str, found: Found) -> str:
+    names = get_close_matches(model_id, [model.id for model in found.models], n=1)
+    return f"; did you mean `{names[0]}`?" if names else ""
+
+
+def _only_chat_model(models: list[Model]) -> str | None:
+    chatting = [model.id for model in models if Kind.CHAT in model.kinds]
+    return chatting[0] if len(chatting) == 1 else None
