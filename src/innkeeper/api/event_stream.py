@@ -1,0 +1,130 @@
+"""A streamed answer: every piece leaves at once, silence is filled with comments, an error is the last event.
+
+The stream starts with its first piece, so that an error before it still has its own status. If nothing comes for
+a while the stream starts without it: a comment line tells why, and clients and proxies keep the connection. No
+task lives per piece: one timer looks now and then whether something was sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Self
+
+from starlette.types import Message, Send
+
+from innkeeper.api.answers import Header, began_headers
+from innkeeper.runtime.errors import InnkeeperError
+from innkeeper.runtime.messages import Began
+from innkeeper.runtime.wire import sse
+from innkeeper.runtime.wire.openai.errors import error_body
+
+_HEADERS: tuple[Header, ...] = (
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),  # nginx would otherwise hold the events back
+)
+
+
+class EventStream:
+    """One answer as server-sent events. Use it as a context manager around everything it is told."""
+
+    def __init__(self, send: Send, request_id: str, *, heartbeat_s: float, why_quiet: Callable[[], str]) -> None:
+        self._send = send
+        self._request_id = request_id
+        self._heartbeat_s = heartbeat_s
+        self._why_quiet = why_quiet
+        self._loop = asyncio.get_running_loop()
+        self._began: Began | None = None
+        self._sent_at_s = self._loop.time()
+        self._is_sending = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._heartbeat: asyncio.Task[None] | None = None
+        self.has_started = False
+        """Whether the headers are out, so that an error can only be an event."""
+
+    async def __aenter__(self) -> Self:
+        self._timer = self._loop.call_later(self._heartbeat_s, self._look)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._stop_looking()
+        if self._heartbeat is not None:
+            self._heartbeat.cancel()
+            await asyncio.wait({self._heartbeat})
+
+    async def began(self, began: Began) -> None:
+        """Who answers: as headers, or as a comment when those have left already."""
+        if self._heartbeat is not None:
+            await self._end_heartbeat()
+        self._began = began
+        if self.has_started:
+            told = b" ".join(name + b"=" + value for name, value in began_headers(began))
+            await self._write(sse.comment(told.decode("ascii")))
+
+    async def piece(self, document: bytes) -> None:
+        """Relay one piece now."""
+        if self._heartbeat is not None:
+            await self._end_heartbeat()
+        if not self.has_started:
+            await self._start()
+        await self._write(sse.event(document))
+
+    async def done(self) -> None:
+        """The answer is complete."""
+        await self._end(sse.DONE)
+
+    async def fail(self, error: InnkeeperError) -> None:
+        """The answer ends with an error; the headers are out, so it is the last event. The stream itself ends well."""
+        await self._end(sse.event(error_body(error)) + sse.DONE)
+
+    async def _end(self, last: bytes) -> None:
+        self._stop_looking()
+        if self._heartbeat is not None:
+            await self._end_heartbeat()
+        if not self.has_started:
+            await self._start()
+        await self._write(last, more=False)
+
+    async def _start(self) -> None:
+        self.has_started = True
+        headers = [*_HEADERS, (b"x-request-id", self._request_id.encode("ascii"))]
+        if self._began is not None:
+            headers += began_headers(self._began)
+        await self._deliver({"type": "http.response.start", "status": 200, "headers": headers})
+
+    async def _write(self, text: bytes, *, more: bool = True) -> None:
+        await self._deliver({"type": "http.response.body", "body": text, "more_body": more})
+
+    async def _deliver(self, message: Message) -> None:
+        self._is_sending = True
+        try:
+            await self._send(message)
+        finally:
+            self._is_sending = False
+            self._sent_at_s = self._loop.time()
+
+    def _stop_looking(self) -> None:
+        assert self._timer is not None, "used outside its block"
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        quiet_s = self._loop.time() - self._sent_at_s
+        next_look_s = self._heartbeat_s - quiet_s
+        if next_look_s <= 0:
+            next_look_s = self._heartbeat_s
+            is_beating = self._heartbeat is not None and not self._heartbeat.done()
+            if not self._is_sending and not is_beating:  # a caller who reads slowly is not a silence of ours
+                self._heartbeat = self._loop.create_task(self._beat(), name=f"heartbeat of {self._request_id}")
+        self._timer = self._loop.call_later(next_look_s, self._look)
+
+    async def _beat(self) -> None:
+        if not self.has_started:
+            await self._start()
+        await self._write(sse.comment(self._why_quiet()))
+
+    async def _end_heartbeat(self) -> None:
+        """Wait until the comment is out: two senders at a time could put a piece before the headers."""
+        heartbeat, self._heartbeat = self._heartbeat, None
+        if heartbeat is not None:
+            await heartbeat

@@ -1,0 +1,112 @@
+"""Who may come in: the first thing every request passes. It reads headers only, never the body."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from innkeeper.api.answers import send_error
+from innkeeper.api.exposure import is_safe_name, is_same_origin
+from innkeeper.api.key_file import KeyFile
+from innkeeper.api.keys import ApiKey, find_key
+from innkeeper.runtime.errors import InnkeeperError, NotAllowed, Unauthorized
+
+_OPEN_PATHS: Final = frozenset({"/health/live", "/health/ready"})
+"""What a supervisor asks without a key. They tell nothing about models or users."""
+
+_SANE_ID: Final = re.compile(rb"[A-Za-z0-9_.:-]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, as the routes need to know it."""
+
+    name: str
+    """The key's name, else the peer's address."""
+
+    key: ApiKey | None
+    """None while the server has no keys: then everybody may do everything."""
+
+    request_id: str
+    """The caller's own `x-request-id` where it is a sane one, else a new one."""
+
+    headers: Mapping[bytes, bytes]
+    """By name in lower case; of a repeated header the last."""
+
+    def may_use(self, model: str) -> bool:
+        """Whether the model exists as far as this caller is concerned."""
+        return self.key is None or self.key.may_use(model)
+
+    @property
+    def may_operate(self) -> bool:
+        return self.key is None or self.key.operator
+
+
+class Gate:
+    """ASGI middleware: lets a request through as a `Caller`, or answers it."""
+
+    def __init__(
+        self, app: ASGIApp, *, keys: KeyFile, allowed_hosts: tuple[str, ...], new_request_id: Callable[[], str]
+    ) -> None:
+        self._app = app
+        self._keys = keys
+        self._allowed_hosts = allowed_hosts
+        self._new_request_id = new_request_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        asked_id = headers.get(b"x-request-id", b"")
+        request_id = asked_id.decode("ascii") if _SANE_ID.fullmatch(asked_id) else self._new_request_id()
+        try:
+            key = self._admit(scope["path"], headers)
+        except InnkeeperError as error:
+            await send_error(send, error, [(b"x-request-id", request_id.encode("ascii"))])
+            return
+        scope["innkeeper.caller"] = Caller(key.name if key else _address(scope), key, request_id, headers)
+        await self._app(scope, receive, send)
+
+    def _admit(self, path: str, headers: Mapping[bytes, bytes]) -> ApiKey | None:
+        host = headers.get(b"host", b"").decode("latin-1")
+        origin = headers.get(b"origin")
+        if origin is not None and not is_same_origin(origin.decode("latin-1"), host):
+            raise NotAllowed(
+                f"A web page from {origin.decode('latin-1')[:100]!r} may not use this server; only its own pages may."
+            )
+        keys = self._keys.keys()
+        if path in _OPEN_PATHS:
+            return None
+        if not self._keys.is_required:
+            if not is_safe_name(host, self._allowed_hosts):
+                raise NotAllowed(
+                    f"This server does not go by the name {host[:100]!r}. Use localhost or its address, add the name "
+                    "to allowed_hosts, or make an API key."
+                )
+            return None
+        return _known(keys, headers.get(b"authorization", b""))
+
+
+def caller_of(scope: Scope) -> Caller:
+    """The caller that the gate let in."""
+    return cast("Caller", scope["innkeeper.caller"])
+
+
+def _known(keys: tuple[ApiKey, ...], authorization: bytes) -> ApiKey:
+    scheme, _, token = authorization.decode("latin-1").strip().partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorized("This server needs an API key: send Authorization: Bearer ik-….")
+    key = find_key(keys, token.strip())
+    if key is None:
+        raise Unauthorized("This API key is not known here. It may have been removed; ask the operator for a new one.")
+    return key
+
+
+def _address(scope: Scope) -> str:
+    peer = scope.get("client")
+    return str(peer[0]) if peer else "local"

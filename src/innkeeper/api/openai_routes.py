@@ -1,0 +1,192 @@
+"""OpenAI's routes: a body comes in, the runtime serves it, the pieces go out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from innkeeper.api.answers import began_headers, send_error, send_json
+from innkeeper.api.body import CallerLeft, read_body
+from innkeeper.api.event_stream import EventStream
+from innkeeper.api.gate import Caller, caller_of
+from innkeeper.api.limits import Limits
+from innkeeper.api.options import ApiOptions
+from innkeeper.api.port import Runtime
+from innkeeper.api.presence import until_the_caller_leaves
+from innkeeper.runtime.errors import InnkeeperError, InvalidRequest, UnknownModel
+from innkeeper.runtime.messages import Began, Done, Kind, Piece, Request
+from innkeeper.runtime.wire.hints import parse_hints
+from innkeeper.runtime.wire.openai.models import list_document, model_document
+from innkeeper.runtime.wire.openai.requests import parse_request
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What all routes that ask a model share."""
+
+    runtime: Runtime
+    options: ApiOptions
+    limits: Limits
+    now_s: Callable[[], float]
+    """A clock that never goes back."""
+
+    asked: set[str]
+    """Ids of the requests under way, so that no two have the same."""
+
+
+def openai_routes(house: House, created_s: int) -> list[BaseRoute]:
+    """The routes under /v1. `created_s`: unix seconds that every model claims as its date."""
+    models = _Models(house.runtime, created_s)
+    return [
+        Route("/v1/chat/completions", _Ask(Kind.CHAT, house), methods=["POST"]),
+        Route("/v1/completions", _Ask(Kind.COMPLETION, house), methods=["POST"]),
+        Route("/v1/embeddings", _Ask(Kind.EMBEDDING, house), methods=["POST"]),
+        Route("/v1/rerank", _Ask(Kind.RERANK, house), methods=["POST"]),
+        Route("/v1/models", models.list, methods=["GET"]),
+        Route("/v1/models/{model:path}", models.get, methods=["GET"]),
+    ]
+
+
+class _Ask:
+    """One route that asks a model, as an ASGI application: nothing stands between a piece and the socket."""
+
+    def __init__(self, kind: Kind, house: House) -> None:
+        self._kind = kind
+        self._house = house
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        caller = caller_of(scope)
+        house = self._house
+        request_id = _unique(caller.request_id, house.asked)
+        try:
+            house.limits.enter(caller.name, caller.key, house.now_s())
+            house.asked.add(request_id)
+            try:
+                request = await self._parse(request_id, caller, receive)
+                if request.streams:
+                    await self._stream(request, receive, send)
+                else:
+                    await self._answer(request, receive, send)
+            finally:
+                house.asked.discard(request_id)
+                house.limits.leave(caller.name)
+        except CallerLeft:
+            return
+        except InnkeeperError as error:
+            await send_error(send, error, [(b"x-request-id", request_id.encode("ascii"))])
+
+    async def _parse(self, request_id: str, caller: Caller, receive: Receive) -> Request:
+        options = self._house.options
+        raw = await read_body(
+            receive, caller.headers, limit_bytes=options.body_limit_bytes, within_s=options.body_within_s
+        )
+        hints = parse_hints(caller.headers)
+        request = parse_request(self._kind, raw, request_id=request_id, client=caller.name, hints=hints)
+        return _within_scope(request, caller, self._house.runtime.catalog.default)
+
+    async def _stream(self, request: Request, receive: Receive, send: Send) -> None:
+        stream = EventStream(
+            send,
+            request.id,
+            heartbeat_s=self._house.options.heartbeat_s,
+            why_quiet=lambda: _why_quiet(self._house.runtime, request),
+        )
+        async with until_the_caller_leaves(receive, request.id), stream:
+            try:
+                async with aclosing(self._house.runtime.serve(request)) as chunks:
+                    async for chunk in chunks:
+                        match chunk:
+                            case Piece(data):
+                                await stream.piece(data)
+                            case Began():
+                                await stream.began(chunk)
+                            case Done():
+                                await stream.done()
+            except InnkeeperError as error:
+                if not stream.has_started:
+                    raise
+                await stream.fail(error)
+
+    async def _answer(self, request: Request, receive: Receive, send: Send) -> None:
+        headers = [(b"x-request-id", request.id.encode("ascii"))]
+        answer: bytes | None = None
+        async with (
+            until_the_caller_leaves(receive, request.id),
+            aclosing(self._house.runtime.serve(request)) as chunks,
+        ):
+            async for chunk in chunks:
+                match chunk:
+                    case Piece(data):
+                        answer = data
+                    case Began():
+                        headers += began_headers(chunk)
+                    case Done():
+                        pass
+        if answer is not None:  # None: the caller left before there was one
+            await send_json(send, 200, answer, headers)
+
+
+class _Models:
+    def __init__(self, runtime: Runtime, created_s: int) -> None:
+        self._runtime = runtime
+        self._created_s = created_s
+
+    async def list(self, http: HttpRequest) -> Response:
+        caller = caller_of(http.scope)
+        seen = (model for model in self._runtime.catalog if caller.may_use(model.id))
+        return _json(list_document(seen, self._created_s))
+
+    async def get(self, http: HttpRequest) -> Response:
+        model_id: str = http.path_params["model"]
+        if not caller_of(http.scope).may_use(model_id):
+            raise _out_of_scope(model_id)
+        return _json(model_document(self._runtime.catalog.get(model_id), self._created_s))
+
+
+def _json(document: object) -> Response:
+    return Response(json.dumps(document).encode("ascii"), media_type="application/json")
+
+
+def _unique(request_id: str, asked: set[str]) -> str:
+    """The id itself, or with a number behind it while another request of that id is under way."""
+    number = 1
+    unique = request_id
+    while unique in asked:
+        number += 1
+        unique = f"{request_id}.{number}"
+    return unique
+
+
+def _within_scope(request: Request, caller: Caller, default: str | None) -> Request:
+    """The request, held to the models of the caller's key. One that names none gets the default, if that is allowed."""
+    if caller.key is None or caller.key.models is None:
+        return request
+    if request.model is not None:
+        if not caller.may_use(request.model):
+            raise _out_of_scope(request.model)
+        return request
+    if default is None or not caller.may_use(default):
+        allowed = ", ".join(caller.key.models) or "none"
+        raise InvalidRequest(f"Name a model: this API key may use only some. Models: {allowed}.", param="model")
+    return replace(request, model=default)
+
+
+def _out_of_scope(model: str) -> UnknownModel:
+    """The same status as for a model that is not there: a key does not learn what else exists."""
+    return UnknownModel(f"There is no model {model[:80]!r} for this API key.", param="model")
+
+
+def _why_quiet(runtime: Runtime, request: Request) -> str:
+    position = runtime.position(request.id)
+    if position:
+        return f"waiting, position {position}"
+    model = request.model or runtime.catalog.default
+    state = next((resident.state for resident in runtime.view().models if resident.id == model), None)
+    return "working" if state == "ready" else "loading"
