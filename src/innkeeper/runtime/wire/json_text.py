@@ -101,10 +101,10 @@ def _too_deep() -> str:
 
 def _refuse_faults(document: dict[str, Any]) -> None:
     """Walk the document without recursion. Only called where the text gave a reason to look."""
-    waiting: list[tuple[str, object, int]] = [("", document, 0)]
+    waiting: list[tuple[str, object, int]] = [("", document, 1)]
     while waiting:
         path, value, depth = waiting.pop()
-        if depth > DEPTH_LIMIT:
+        if depth > DEPTH_LIMIT and isinstance(value, dict | list):
             raise InvalidRequest(_too_deep(), param=path[:200] or None, limit_depth=DEPTH_LIMIT)
         match value:
             case str():
