@@ -32,6 +32,7 @@ def files_below(folder: Path, suffix: str, limits: Limits, seconds: Callable[[],
     seen: set[tuple[int, int]] = set()
     waiting = deque([(folder, 0)])
     looked_at = 0
+    is_too_large = False
     while waiting:
         here, depth = waiting.popleft()
         try:
@@ -42,10 +43,10 @@ def files_below(folder: Path, suffix: str, limits: Limits, seconds: Callable[[],
             with os.scandir(here) as listing:
                 entries = []
                 for entry in listing:
+                    if looked_at >= limits.entries or seconds() - began_s > limits.time_s:
+                        is_too_large = True
+                        break
                     looked_at += 1
-                    if looked_at > limits.entries or seconds() - began_s > limits.time_s:
-                        yield LeftOut(folder, f"is too large to search in full: stopped after {looked_at - 1} entries")
-                        return
                     entries.append(entry)
         except FileNotFoundError:
             continue
@@ -58,6 +59,9 @@ def files_below(folder: Path, suffix: str, limits: Limits, seconds: Callable[[],
                     waiting.append((Path(entry.path), depth + 1))
             elif entry.name.lower().endswith(suffix):
                 yield Path(entry.path)
+        if is_too_large:
+            yield LeftOut(folder, f"is too large to search in full: stopped after {looked_at} entries")
+            return
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -58,7 +58,7 @@ def from_file(path: Path) -> list[Given]:
         lines = lines_of(text)
     except UnicodeDecodeError as error:
         raise bad_settings([Problem(str(path), f"is not UTF-8 text (byte {error.start})")]) from error
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise bad_settings([Problem(str(path), f"is not TOML: {error}")]) from error
     folder = path.absolute().parent
     return [Given(name, value, f"{path.name} line {lines[name]}", folder) for name, value in _leaves(said)]

@@ -83,7 +83,6 @@ class Loaded:
         """Where a setting was said, for people; "default" where nowhere."""
         return self.origins.get(name, DEFAULT)
 
-    @property
     def is_stale(self) -> bool:
         """Whether the settings file is another now: by time, size or link, gone or come."""
         try:

@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
 
+from innkeeper.runtime.catalog import Option
 from innkeeper.settings.quantities import Amount, Count, Seconds, Size, amount, seconds, size_bytes
 
 CONSENT: Final = "yes, anyone who can reach this port may use it"
@@ -70,15 +71,17 @@ def _names(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-def _option(value: object) -> object:
+def _option(value: object) -> Option:
     """A variable can only carry text; what reads like a number or a truth value is one."""
-    if not isinstance(value, str):
+    if isinstance(value, bool | int | float):
         return value
+    if not isinstance(value, str):
+        raise ValueError("must be a number, true, false or text")  # noqa: TRY004 (as above)
     if value.lower() in {"true", "false"}:
         return value.lower() == "true"
-    for read in (int, float):
+    for number in (int, float):
         try:
-            return read(value)
+            return number(value)
         except ValueError:
             continue
     return value
@@ -233,7 +236,7 @@ class ModelSettings(Section):
     """Memory it needs at full use, e.g. `"2 GiB"` or `{ram = "1 GiB", gpu0 = "6 GiB"}`. Not given: computed from the
     file and then measured."""
 
-    options: Mapping[str, Annotated[bool | int | float | str, BeforeValidator(_option)]] = Field(default_factory=dict)
+    options: Mapping[str, Annotated[Option, PlainValidator(_option)]] = Field(default_factory=dict)
     """What only this engine understands, e.g. `{gpu_layers = 20}`."""
 
     @property

@@ -1,0 +1,132 @@
+"""Reading the settings again while the server runs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from innkeeper.runtime.errors import BadSettings
+from innkeeper.settings.load import Change, Loaded, Sources, changes, load, reload
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "innkeeper.toml"
+    path.write_text("port = 1\n[models.a]\nfile = 'a.gguf'\n")
+    return path
+
+
+@pytest.fixture
+def loaded(file: Path) -> Loaded:
+    return load(Sources(file.parent, {"HOME": str(file.parent)}))
+
+
+def longer(file: Path) -> None:
+    """The size changes, the time does not."""
+    before = file.stat()
+    file.write_text(file.read_text() + "\n")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def later(file: Path) -> None:
+    """The time changes, the content does not."""
+    os.utime(file, ns=(0, file.stat().st_mtime_ns + 1))
+
+
+def replaced(file: Path) -> None:
+    """Another file of the same size and time takes its place, as an editor or a deployment does it."""
+    before = file.stat()
+    other = file.with_name("new")
+    other.write_text(file.read_text())
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    other.replace(file)
+
+
+def gone(file: Path) -> None:
+    """The file is taken away."""
+    file.unlink()
+
+
+class TestNoticing:
+    """C79."""
+
+    @pytest.mark.parametrize("change", [longer, later, replaced, gone], ids=lambda change: change.__name__)
+    def test_a_file_that_changed_in_any_way_is_stale(
+        self, file: Path, loaded: Loaded, change: Callable[[Path], None]
+    ) -> None:
+        """C79."""
+        assert not loaded.is_stale()
+        change(file)
+        assert loaded.is_stale()
+
+    def test_a_link_that_is_pointed_elsewhere_is_stale(self, tmp_path: Path) -> None:
+        """C79."""
+        for name in ("one", "two"):
+            (tmp_path / name).write_text("port = 1")
+            os.utime(tmp_path / name, ns=(0, 0))
+        link = tmp_path / "innkeeper.toml"
+        link.symlink_to("one")
+        loaded = load(Sources(tmp_path, {}))
+        link.unlink()
+        link.symlink_to("two")
+        assert loaded.is_stale()
+        assert not reload(loaded).is_stale()
+
+    def test_a_file_that_comes_later_is_noticed(self, tmp_path: Path) -> None:
+        loaded = load(Sources(tmp_path, {}))
+        assert not loaded.is_stale()
+        (tmp_path / "innkeeper.toml").write_text("port = 5")
+        assert loaded.is_stale()
+        assert reload(loaded).settings.port == 5
+
+
+class TestReadingAgain:
+    def test_the_new_file_makes_a_new_value_and_leaves_the_old_one_alone(self, file: Path, loaded: Loaded) -> None:
+        """C79."""
+        file.write_text("port = 2")
+        assert reload(loaded).settings.port == 2
+        assert loaded.settings.port == 1
+
+    @pytest.mark.parametrize("content", ["port = ", "prot = 2", "port = 'x'"])
+    def test_a_bad_file_is_refused_so_that_the_old_settings_stay(
+        self, file: Path, loaded: Loaded, content: str
+    ) -> None:
+        """C79."""
+        file.write_text(content)
+        with pytest.raises(BadSettings, match=r"innkeeper\.toml"):
+            reload(loaded)
+
+    def test_a_file_that_is_gone_is_a_refusal_and_when_it_is_back_it_counts(self, file: Path, loaded: Loaded) -> None:
+        """C79."""
+        file.unlink()
+        with pytest.raises(BadSettings, match="no such file"):
+            reload(loaded)
+        file.write_text("port = 3")
+        assert reload(loaded).settings.port == 3
+
+    def test_flags_and_variables_still_win_after_reading_again(self, file: Path) -> None:
+        loaded = load(Sources(file.parent, {"INNKEEPER_HOST": "a"}, flags={("port",): 7}))
+        file.write_text("port = 2\nhost = 'b'\n[queue]\nlimit = 9")
+        settings = reload(loaded).settings
+        assert (settings.port, settings.host, settings.queue.limit) == (7, "a", 9)
+
+
+class TestChanges:
+    def test_what_changed_is_told_by_name_with_whether_it_needs_a_new_start(self, file: Path, loaded: Loaded) -> None:
+        file.write_text("port = 2\n[queue]\nlimit = 9\n[models.a]\nfile = 'a.gguf'\n")
+        assert changes(loaded.settings, reload(loaded).settings) == (
+            Change("port", 1, 2, needs_restart=True),
+            Change("queue.limit", 256, 9, needs_restart=False),
+        )
+
+    def test_a_model_that_came_or_went_is_named(self, file: Path, loaded: Loaded) -> None:
+        """C80."""
+        file.write_text("port = 1\n[models.b]\nfile = 'b.gguf'\n")
+        told = {change.name for change in changes(loaded.settings, reload(loaded).settings)}
+        assert {"models.a.file", "models.b.file"} <= told
+
+    def test_nothing_changed_is_nothing_told(self, loaded: Loaded) -> None:
+        assert changes(loaded.settings, reload(loaded).settings) == ()
