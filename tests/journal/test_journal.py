@@ -8,7 +8,8 @@ from itertools import count
 import pytest
 
 from innkeeper.runtime.facts import Asked, Evicted, Routed
-from innkeeper.runtime.journal.journal import Entry, Journal
+from innkeeper.runtime.journal.entry import Entry
+from innkeeper.runtime.journal.journal import Journal
 from tests.journal.some_facts import finished, leased
 
 

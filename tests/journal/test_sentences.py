@@ -20,7 +20,7 @@ from innkeeper.runtime.facts import (
     OperatorDid,
     SettingsReloaded,
 )
-from innkeeper.runtime.journal.journal import Entry
+from innkeeper.runtime.journal.entry import Entry
 from innkeeper.runtime.journal.log import LogSink
 from innkeeper.runtime.journal.sentences import seconds, sentence
 from innkeeper.runtime.messages import Usage

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from innkeeper.runtime.facts import Asked, Fact
+from innkeeper.runtime.journal.entry import Entry
 from innkeeper.runtime.journal.file import JournalFile, story_in
-from innkeeper.runtime.journal.journal import Entry, Journal
+from innkeeper.runtime.journal.journal import Journal
 from innkeeper.runtime.journal.schema import MIGRATIONS
 from innkeeper.runtime.journal.sqlite import SqliteSink
 from tests.journal.some_facts import finished, leased
@@ -181,7 +182,7 @@ class TestTrouble:
             import resource, sys
             from pathlib import Path
             from innkeeper.runtime.facts import LoadRefused
-            from innkeeper.runtime.journal.journal import Entry
+            from innkeeper.runtime.journal.entry import Entry
             from innkeeper.runtime.journal.sqlite import SqliteSink
 
             sink = SqliteSink(Path(sys.argv[1]), clock=lambda: 0.0, gather_s=0.01, retry_s=60.0)

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from innkeeper.runtime.journal.journal import Entry
+from innkeeper.runtime.journal.entry import Entry
 from innkeeper.runtime.journal.schema import migrate
 from innkeeper.runtime.journal.subjects import subjects
 from innkeeper.runtime.journal.written import Unreadable, fact_from_json, fact_to_json, kind_of

@@ -16,7 +16,7 @@ from innkeeper.runtime.facts import (
     Routed,
     SizeCorrected,
 )
-from innkeeper.runtime.journal.journal import Entry
+from innkeeper.runtime.journal.entry import Entry
 from innkeeper.runtime.journal.sentences import sentence
 
 

@@ -23,8 +23,8 @@ from innkeeper.runtime.facts import (
     ModelLoaded,
     ModelMoved,
 )
+from innkeeper.runtime.journal.entry import Entry
 from innkeeper.runtime.journal.gauges import Gauges
-from innkeeper.runtime.journal.journal import Entry
 from innkeeper.runtime.journal.labels import ModelNames, TaskNames
 from innkeeper.runtime.views import RuntimeView
 

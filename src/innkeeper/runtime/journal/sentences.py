@@ -30,7 +30,7 @@ from innkeeper.runtime.facts import (
     SizeCorrected,
     Slowed,
 )
-from innkeeper.runtime.journal.journal import Entry
+from innkeeper.runtime.journal.entry import Entry
 from innkeeper.runtime.sizes import told
 
 _LONGEST: Final = 300

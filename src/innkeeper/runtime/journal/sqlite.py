@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from innkeeper.runtime.journal.entry import Entry
 from innkeeper.runtime.journal.file import JournalFile, is_broken, story_in
-from innkeeper.runtime.journal.journal import Entry
 from innkeeper.runtime.journal.schema import TooNew
 
 _log = logging.getLogger(__name__)
