@@ -1,0 +1,189 @@
+"""Models in GGUF files, each run by llama.cpp in a child process of its own.
+
+The child is the operator's `llama-server` where there is one, else our worker over the `xllamacpp` wheel, of which
+one is kept started ahead. Both answer the same HTTP on a Unix socket in a private folder.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from dataclasses import fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final
+
+from innkeeper.runtime.catalog import Model
+from innkeeper.runtime.engines.cores import usable_cores
+from innkeeper.runtime.engines.launch import CACHE_TYPES, POOLINGS, Launch, Role
+from innkeeper.runtime.engines.llama_engine import LlamaCppEngine, Processes
+from innkeeper.runtime.engines.llama_server import LlamaServer
+from innkeeper.runtime.engines.log_ring import LogRing
+from innkeeper.runtime.engines.private_folder import PrivateFolder
+from innkeeper.runtime.engines.server_process import ServerProcesses
+from innkeeper.runtime.engines.spare import Spare
+from innkeeper.runtime.errors import BadModelFile, BadSettings
+from innkeeper.runtime.memory.gguf import read_header
+from innkeeper.runtime.memory.header import Header
+from innkeeper.runtime.memory.options import EngineOptions
+from innkeeper.runtime.messages import Kind
+
+AUTOMATIC_CONTEXT: Final = 4096
+"""Tokens a request may use where nobody says: this, or what the model was trained for where that is less."""
+
+_OWN_OPTIONS: Final = ("threads", "pooling")
+
+
+class LlamaCpp:
+    """The adapter. `open` before the first engine, `close` after the last."""
+
+    name = "llama_cpp"
+
+    def __init__(
+        self,
+        *,
+        server: LlamaServer | None = None,
+        has_spare: bool = True,
+        threads: int | None = None,
+        sockets: Path | None = None,
+    ) -> None:
+        """
+        `server` is the program to run instead of our worker. `threads` are those of each child; None takes one per
+        core we may use. `sockets` is where the private folder is made; None takes the system's temporary folder.
+        """
+        self._threads = usable_cores() if threads is None else threads
+        self._sockets = sockets
+        self._folder: PrivateFolder | None = None
+        self._spare = Spare(is_wanted=has_spare and server is None)
+        self._processes: Processes = self._spare if server is None else ServerProcesses(server)
+        self._logs: dict[str, LogRing] = {}
+        self.build = _worker_build() if server is None else f"llama-server {server.version}"
+        """Which engine this is: what was learned of one build is not believed of another."""
+
+    async def open(self) -> None:
+        """Make the private folder, remove those of dead servers, and start the spare.
+
+        Raises:
+            OSError: No folder can be made.
+        """
+        self._folder = PrivateFolder(self._sockets)
+        self._spare.refill(rest_s=0)
+
+    async def close(self) -> None:
+        """End the spare and remove the private folder. Engines are stopped before. Safe to repeat."""
+        await self._spare.close()
+        if self._folder is not None:
+            self._folder.remove()
+            self._folder = None
+
+    @property
+    def overhead_bytes(self) -> int:
+        """Bytes of RAM we hold beside the models: the spare."""
+        return self._spare.overhead_bytes
+
+    def log(self, model_id: str) -> tuple[str, ...]:
+        """The last lines that the children of this model wrote, oldest first."""
+        ring = self._logs.get(model_id)
+        return ring.tail() if ring is not None else ()
+
+    def engine(self, model: Model, context: int | None = None) -> LlamaCppEngine:
+        """See `Adapter.engine`.
+
+        Raises:
+            BadModelFile: The file is missing or cannot be understood.
+            BadSettings: An option is unknown or of the wrong type.
+        """
+        assert self._folder is not None, "an engine before the adapter was opened"
+        launch = self._launch(model, context, self._folder.socket_path())
+        log = self._logs.setdefault(model.id, LogRing())
+        return LlamaCppEngine(model, launch, self._processes, log)
+
+    def _launch(self, model: Model, context: int | None, socket: Path) -> Launch:
+        header = _header(model)
+        role = role_of(model)
+        tokens = context_of(model, context, header)
+        options = options_of(model, header, tokens)
+        pooling = model.options.get("pooling")
+        if pooling is None and role is Role.EMBEDS and not header.pools:
+            pooling = "last"  # a model that generates: its last token has seen all others
+        return Launch(
+            file=str(header.file.resolve()),
+            socket=str(socket),
+            name=model.id,
+            role=role,
+            context=tokens,
+            slots=model.slots,
+            cache_type=model.cache_type,
+            threads=int(model.options.get("threads", self._threads)),
+            batch_tokens=options.batch_tokens,
+            micro_batch_tokens=options.micro_batch_tokens,
+            gpu_layers=options.gpu_layers,
+            repack=options.repack,
+            flash_attention=options.flash_attention,
+            prompt_cache_mib=options.prompt_cache_mib,
+            checkpoints=options.checkpoints,
+            full_window_cache=options.full_window_cache,
+            pooling=None if pooling is None else str(pooling),
+        )
+
+
+def role_of(model: Model) -> Role:
+    """What its child is set up for.
+
+    Raises:
+        BadSettings: The kinds exclude each other.
+    """
+    if Kind.RERANK in model.kinds:
+        if len(model.kinds) > 1:
+            raise BadSettings(f"{model.id}: llama.cpp runs a reranker as nothing else; give the other kinds an entry.")
+        return Role.RERANKS
+    return Role.EMBEDS if Kind.EMBEDDING in model.kinds else Role.GENERATES
+
+
+def context_of(model: Model, given: int | None, header: Header) -> int:
+    """Tokens of one slot: as set, else as given by who knows the memory, else the automatic rule."""
+    if model.context is not None:
+        return model.context
+    return given if given is not None else min(AUTOMATIC_CONTEXT, header.context_length or AUTOMATIC_CONTEXT)
+
+
+def options_of(model: Model, header: Header, context: int) -> EngineOptions:
+    """The options that decide memory, for the estimate and for the launch alike.
+
+    Raises:
+        BadSettings: An option is unknown or of the wrong type.
+    """
+    known = (*(field.name for field in fields(EngineOptions)), *_OWN_OPTIONS)
+    for name in model.options:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else f" Known are {', '.join(sorted(known))}."
+            raise BadSettings(f"{model.id}: llama.cpp has no option {name!r} here.{hint}", param=name)
+    _check_own(model)
+    options = EngineOptions.chosen(model.options)
+    return options.for_whole_inputs(context) if header.pools else options
+
+
+def _check_own(model: Model) -> None:
+    threads, pooling = model.options.get("threads", 1), model.options.get("pooling", POOLINGS[0])
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise BadSettings(f"{model.id}: the option threads is {threads!r}; it must be 1 or more.", param="threads")
+    if pooling not in POOLINGS:
+        allowed = ", ".join(POOLINGS)
+        raise BadSettings(
+            f"{model.id}: the option pooling is {pooling!r}; it must be one of {allowed}.", param="pooling"
+        )
+    if model.cache_type not in CACHE_TYPES:
+        allowed = ", ".join(CACHE_TYPES)
+        raise BadSettings(
+            f"{model.id}: cache_type is {model.cache_type!r}; it must be one of {allowed}.", param="cache_type"
+        )
+
+
+def _header(model: Model) -> Header:
+    if model.file is None:
+        raise BadModelFile(f"{model.id} has no file; llama.cpp needs one. Set `file` to a GGUF file.")
+    return read_header(model.file)
+
+
+def _worker_build() -> str:
+    return f"xllamacpp {importlib.metadata.version('xllamacpp')}"

@@ -1,0 +1,184 @@
+"""One load of a model by llama.cpp in a child process: start it, pass questions to it, end it.
+
+Nothing here knows whether the child is our worker or a llama-server: both answer the same HTTP on a socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Protocol
+
+from innkeeper.runtime.catalog import Model
+from innkeeper.runtime.engine import Holding
+from innkeeper.runtime.engines.child import Child
+from innkeeper.runtime.engines.launch import Launch, Role
+from innkeeper.runtime.engines.llama_answer import (
+    END,
+    TARGETS,
+    Events,
+    engine_body,
+    has_figures,
+    is_error,
+    prompt_too_long,
+    refusal,
+    together,
+    usage,
+)
+from innkeeper.runtime.engines.log_ring import LogRing
+from innkeeper.runtime.engines.prompt_length import may_be_too_long, prompt_tokens
+from innkeeper.runtime.engines.unix_http import UnixHttp
+from innkeeper.runtime.errors import EngineDied, EngineFailed, EngineMissing, InnkeeperError, LoadFailed, NotSupported
+from innkeeper.runtime.messages import Chunk, Done, Kind, Piece, Request, Usage
+
+EXIT_LIMIT_S = 1.0
+"""Seconds a process may take to be seen gone after its connection broke, before we say that it still lives."""
+
+
+class Process(Protocol):
+    """A child that runs llama.cpp: a worker or a llama-server."""
+
+    child: Child
+
+    async def load(self, launch: Launch) -> None:
+        """Return when the model answers on its socket.
+
+        Raises:
+            InnkeeperError: It will not.
+            OSError: The system has no room for a process.
+        """
+
+    def let_go(self) -> None:
+        """Close what is open towards it; it is gone."""
+
+
+class Processes(Protocol):
+    """Where children come from."""
+
+    def take(self, log: LogRing) -> Process:
+        """A child whose output goes to `log`.
+
+        Raises:
+            OSError: The system has no room for a process.
+        """
+        ...
+
+    def refill(self) -> None:
+        """A load is over: prepare for the next one, in the background."""
+
+
+class LlamaCppEngine:
+    """One load of a model."""
+
+    def __init__(self, model: Model, launch: Launch, processes: Processes, log: LogRing) -> None:
+        self._model = model
+        self._launch = launch
+        self._processes = processes
+        self._log = log
+        self._process: Process | None = None
+        self._http = UnixHttp(Path(launch.socket))
+        self._has_process = asyncio.Event()
+        self._peak_bytes = 0
+
+    async def start(self) -> None:
+        """See `Engine.start`."""
+        try:
+            self._process = self._processes.take(self._log)
+            self._has_process.set()
+            await self._process.load(self._launch)
+        except EngineMissing as error:
+            raise LoadFailed(f"{self._model.id} could not be loaded: {error.message}") from error
+        except OSError as error:
+            raise LoadFailed(f"{self._model.id}: no process could be started: {error}.") from error
+        finally:
+            self._processes.refill()
+
+    async def run(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        """See `Engine.run`."""
+        self._refuse_foreign(request.kind)
+        body = engine_body(self._model.id, request)
+        try:
+            await self._refuse_too_long(request, body)
+            exchange = await self._http.ask(TARGETS[request.kind], body)
+        except OSError as error:
+            raise await self._lost(error) from error
+        try:
+            if exchange.status != 200:
+                raise refusal(self._model.id, exchange.status, await exchange.body())
+            if not exchange.is_event_stream:
+                whole = await exchange.body()
+                yield Piece(whole)
+                yield Done(usage(whole))
+                return
+            events, figures, is_complete = Events(), Usage(), False
+            while (part := await exchange.part()) is not None:
+                for data in events.feed(part):
+                    if data == END:
+                        is_complete = True
+                        continue
+                    if is_error(data):
+                        raise refusal(self._model.id, 500, data)
+                    if has_figures(data):
+                        figures = together(figures, usage(data))
+                    yield Piece(data)
+            if not is_complete:
+                raise EngineFailed(f"{self._model.id}: the engine ended its answer in the middle.")
+            yield Done(figures)
+        except ConnectionError as error:
+            raise await self._lost(error) from error
+        finally:
+            self._http.release(exchange)
+
+    async def stop(self) -> None:
+        """See `Engine.stop`."""
+        self._http.close()
+        self._has_process.set()
+        if self._process is not None:
+            await self._process.child.stop()
+            self._process.let_go()
+        self._remove_socket()
+
+    async def gone(self) -> str:
+        """See `Engine.gone`."""
+        await self._has_process.wait()
+        if self._process is None:
+            return "stopped before it was started"
+        return await self._process.child.gone()
+
+    def holding(self) -> Holding | None:
+        """See `Engine.holding`."""
+        return None
+
+    def _remove_socket(self) -> None:
+        with contextlib.suppress(OSError):  # what is left goes with the folder
+            Path(self._launch.socket).unlink(missing_ok=True)
+
+    def _refuse_foreign(self, kind: Kind) -> None:
+        if kind not in self._model.kinds:
+            does = ", ".join(sorted(each.value for each in self._model.kinds))
+            raise NotSupported(f"{self._model.id} does not do {kind.value}; it does {does}.", param="model")
+
+    async def _refuse_too_long(self, request: Request, body: bytes) -> None:
+        limit = self._launch.context
+        if not may_be_too_long(body, limit):
+            return
+        needed = await prompt_tokens(self._http, request, body)
+        if needed is None:
+            return
+        if self._launch.role is Role.GENERATES:
+            needed += 1  # for the answer
+        if needed > limit:
+            raise prompt_too_long(self._model.id, needed, limit)
+
+    async def _lost(self, error: OSError) -> InnkeeperError:
+        """What a broken connection means: mostly that the process is gone, and then why."""
+        try:
+            async with asyncio.timeout(EXIT_LIMIT_S):
+                why = await self.gone()
+        except TimeoutError:
+            return EngineFailed(f"{self._model.id}: the engine lives but closed the connection: {error}.")
+        last = self._log.tail(1)
+        said = f" It last wrote: {last[0]}" if last else ""
+        return EngineDied(f"{self._model.id}: the engine's process is gone: {why}.{said}")

@@ -1,0 +1,73 @@
+"""How many tokens a prompt has, asked of the engine itself before the work is given to it.
+
+The engine refuses a prompt that is too long too, but only when a slot is free; here the caller learns it at once.
+Most requests pay nothing: a token is at least one byte, so a short body cannot be a long prompt. Where counting
+does not work (a picture in the prompt, an old engine) the engine's own refusal stands.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from innkeeper.runtime.engines.unix_http import UnixHttp
+from innkeeper.runtime.messages import Body, Kind, Request
+
+TEMPLATE_TOKENS: Final = 64
+"""Tokens that a template may add to a prompt, roughly; the engine's own check covers what this misses."""
+
+
+def may_be_too_long(body: bytes, limit_tokens: int) -> bool:
+    """Whether a request of these bytes could have more tokens than the limit."""
+    return len(body) + TEMPLATE_TOKENS > limit_tokens
+
+
+async def prompt_tokens(http: UnixHttp, request: Request, body: bytes) -> int | None:
+    """Tokens of the longest prompt in the request; None where they cannot be counted.
+
+    Raises:
+        OSError: The engine is gone.
+    """
+    match request.kind:
+        case Kind.CHAT:
+            status, answer = await http.post("/apply-template", body)
+            if status != 200:
+                return None
+            return await _tokens(http, json.loads(answer)["prompt"])
+        case Kind.COMPLETION:
+            return await _longest(http, _inputs(request.body, "prompt"))
+        case Kind.EMBEDDING:
+            return await _longest(http, _inputs(request.body, "input"))
+        case Kind.RERANK:
+            query = await _longest(http, _inputs(request.body, "query"))
+            document = await _longest(http, _inputs(request.body, "documents"))
+            return None if query is None or document is None else query + document
+
+
+async def _longest(http: UnixHttp, prompts: list[Any]) -> int | None:  # JSON from outside
+    counts = []
+    for prompt in prompts:
+        if isinstance(prompt, str):
+            counts.append(await _tokens(http, prompt))
+        elif isinstance(prompt, list) and all(isinstance(token, int) for token in prompt):
+            counts.append(len(prompt))
+    known = [count for count in counts if count is not None]
+    return max(known, default=None)
+
+
+def _inputs(body: Body, field: str) -> list[Any]:  # JSON from outside
+    """The prompts of a field that holds one, or a list of them, as text or as tokens."""
+    value = body.get(field)
+    if isinstance(value, list) and not all(isinstance(item, int) for item in value):
+        return value
+    return [value]
+
+
+async def _tokens(http: UnixHttp, text: str) -> int | None:
+    asked = {"content": text, "add_special": True, "parse_special": True}
+    try:
+        body = json.dumps(asked, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # half a character: for the engine to refuse
+        return None
+    status, answer = await http.post("/tokenize", body)
+    return len(json.loads(answer)["tokens"]) if status == 200 else None
