@@ -27,7 +27,9 @@ InnkeeperError
 │   ├── BadSettings               500  bad_settings                    no
 │   ├── BadModelFile              500  bad_model_file                  yes
 │   ├── StateUnusable             500  state_unusable                  no
-│   └── EngineMissing             500  engine_missing                  yes
+│   ├── EngineMissing             500  engine_missing                  yes
+│   ├── ServerAbsent              500  server_absent                   no
+│   └── DownloadFailed            500  download_failed                 no
 └── ChainExhausted            502  all_candidates_failed           no
 
 The branches are sorted by who can act. The HTTP door and the fallback chain read the attributes of the
@@ -265,6 +267,20 @@ class EngineMissing(SetupError):
     status = 500
     code = "engine_missing"
     try_next = True
+
+
+class ServerAbsent(SetupError):
+    """No server answers where a command looked for one."""
+
+    status = 500
+    code = "server_absent"
+
+
+class DownloadFailed(SetupError):
+    """A model file could not be fetched whole."""
+
+    status = 500
+    code = "download_failed"
 
 
 class ChainExhausted(InnkeeperError):
