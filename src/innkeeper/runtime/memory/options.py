@@ -44,6 +44,9 @@ class EngineOptions:
     full_window_cache: bool = False
     """Whether layers with a sliding window keep the whole context (`swa_full`)."""
 
+    whole_inputs: bool = False
+    """Whether every input is one micro-batch and all its tokens give outputs, as embedding and rerank models need."""
+
     @classmethod
     def chosen(cls, options: Mapping[str, Option]) -> EngineOptions:
         """These options with what a model's entry says instead; names that are not ours are left to the engine.
@@ -56,8 +59,8 @@ class EngineOptions:
         return replace(cls(), **changes)  # type: ignore[arg-type]  # each value was checked against its field's type
 
     def for_whole_inputs(self, context: int) -> EngineOptions:
-        """The same for embedding and rerank models: their attention looks both ways, so an input is one micro-batch."""
-        return replace(self, batch_tokens=context, micro_batch_tokens=context)
+        """The same for embedding and rerank models, whose attention looks both ways over an input of that length."""
+        return replace(self, batch_tokens=context, micro_batch_tokens=context, whole_inputs=True)
 
 
 def _checked(name: str, value: Option, kind: object) -> int | bool:
