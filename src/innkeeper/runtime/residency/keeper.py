@@ -1,0 +1,411 @@
+"""Does what the residency machine decides: starts and stops engines, answers those who wait.
+
+Everything goes through `_tell`: something happened, the machine hears it, its effects are done. Nothing here
+decides who loads, waits or leaves.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from copy import copy
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final, Self
+
+from innkeeper.runtime import facts
+from innkeeper.runtime.catalog import Catalog, Model
+from innkeeper.runtime.engine import Adapter, Engine, Footprint, Holding
+from innkeeper.runtime.errors import EngineMissing, InnkeeperError, LoadFailed
+from innkeeper.runtime.facts import Note
+from innkeeper.runtime.residency.machine import Residency
+from innkeeper.runtime.residency.signals import (
+    CatalogSet,
+    Close,
+    Effect,
+    Gone,
+    Grant,
+    Load,
+    Loaded,
+    NotLoaded,
+    PreloadWanted,
+    Refuse,
+    Returned,
+    Signal,
+    Sized,
+    Terms,
+    Tick,
+    Unload,
+    UnloadWanted,
+    Wanted,
+)
+
+SMALLER_CONTEXT: Final = 1024
+"""Tokens of the second try after an automatic context ran out of memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """How a caller wants its lease; None takes the house rule."""
+
+    client: str = ""
+    priority: int = 0
+    patience_s: float | None = None
+    wait_at_most_s: float | None = None
+    expires_s: float | None = None
+
+
+@dataclass(slots=True)
+class Lease:
+    """The right to use a running engine, for the length of a block."""
+
+    model: str
+    generation: int
+    engine: Engine
+    waited_s: float
+    load_s: float
+    """Of the wait, the part in which the model was loading."""
+    hold_s: float | None = None
+    """Seconds to keep the model for the holder's next turn; read when the lease is returned."""
+
+
+@dataclass(slots=True)
+class Running:
+    """One load of a model, from the start of its engine until it is gone."""
+
+    model: Model
+    generation: int
+    engine: Engine
+    holding: Holding | None = None
+    """The latest reading; None before the first."""
+    answers: int = 0
+    """Leases that were returned."""
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    loading: asyncio.Task[None] | None = None
+    watching: asyncio.Task[None] | None = None
+    is_stopping: bool = False
+
+
+class Keeper:
+    """Keeps the engines that the machine wants kept; `lease` is the only way to one.
+
+    An async context manager: leaving it stops every engine. All its tasks have names and belong to its group.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        adapters: Mapping[str, Adapter],
+        residency: Residency,
+        *,
+        note: Note,
+        seconds: Callable[[], float],
+    ) -> None:
+        """`seconds` is a clock that never goes back, the event loop's own in a server."""
+        self._catalog = catalog
+        self._adapters = adapters
+        self._residency = residency
+        self._note = note
+        self._seconds = seconds
+        self._tickets = count(1)
+        self._answers: dict[int, asyncio.Future[tuple[Grant, Running]]] = {}
+        self._running: dict[str, Running] = {}
+        self._trouble: dict[str, InnkeeperError] = {}
+        self._tasks = asyncio.TaskGroup()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        await self.reload(self._catalog)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+        await self._tasks.__aexit__(None, None, None)
+
+    # ---- for callers ----
+
+    def ticket(self) -> int:
+        """A number for one ask, to follow it with `position`."""
+        return next(self._tickets)
+
+    @asynccontextmanager
+    async def lease(self, model: str, ask: Ask | None = None, ticket: int | None = None) -> AsyncIterator[Lease]:
+        """Hold `model` in memory for the length of the block.
+
+        Raises:
+            UnknownModel: It is not in the catalogue.
+            CapacityError: There is no room, or no place in the queue.
+            EngineError: It did not load.
+            BadModelFile: Its file cannot be read.
+        """
+        ticket = self.ticket() if ticket is None else ticket
+        lease = await self._obtain(model, ask or Ask(), ticket)
+        try:
+            yield lease
+        finally:
+            running = self._running.get(model)
+            if running is not None and running.generation == lease.generation:
+                running.answers += 1
+            self._tell(Returned(ticket, lease.hold_s))
+
+    async def borrow(self, model: str, ask: Ask) -> int:
+        """A lease that outlives the block: returns its ticket for `give_back`. It should expire by itself."""
+        ticket = self.ticket()
+        await self._obtain(model, ask, ticket)
+        return ticket
+
+    def give_back(self, ticket: int) -> None:
+        """End a borrowed lease. One that has expired already changes nothing."""
+        self._tell(Returned(ticket))
+
+    def position(self, ticket: int) -> int | None:
+        """Place among those who wait, from 1; 0 while the model loads or serves; None when it is neither."""
+        return self._residency.position(ticket)
+
+    async def load(self, model: str) -> None:
+        """Return when `model` is ready. Nothing happens when it is."""
+        async with self.lease(model, Ask(client="operator")):
+            pass
+
+    async def unload(self, model: str, *, force: bool = False) -> None:
+        """Return when `model` has left memory. With `force` running requests finish first, new ones wait.
+
+        Raises:
+            ModelInUse: It is used or waited for, and `force` was not given.
+        """
+        self._catalog.get(model)
+        running = self._running.get(model)
+        ticket = self.ticket()
+        answer = self._answers[ticket] = asyncio.get_running_loop().create_future()
+        try:
+            self._tell(UnloadWanted(ticket, model, force))
+            if answer.done():
+                await answer
+        finally:
+            del self._answers[ticket]
+        if running is not None:
+            await running.gone.wait()
+
+    def preload(self, models: tuple[str, ...], because: str) -> None:
+        """Load these in the background where there is room; see `preload.py` for what may leave for them."""
+        for model in models:
+            self._catalog.get(model)
+        self._tell(PreloadWanted(models, because))
+
+    def tell(self, signal: Signal) -> None:
+        """Hand a signal about memory or rates to the machine, and do what follows from it."""
+        self._tell(signal)
+
+    def running(self) -> tuple[Running, ...]:
+        """Every engine that runs now, also those that start or stop."""
+        return tuple(self._running.values())
+
+    def trouble(self, model: str) -> InnkeeperError | None:
+        """Why a model cannot even be sized; None when nothing is known against it."""
+        return self._trouble.get(model)
+
+    # ---- the catalogue ----
+
+    async def reload(self, catalog: Catalog) -> None:
+        """From now on these models exist. Unchanged ones keep running, changed ones load anew, others drain."""
+        terms, trouble = await asyncio.to_thread(self._sizes, tuple(catalog))
+        self._catalog = catalog
+        self._trouble = trouble
+        self._tell(CatalogSet(terms))
+        pinned = tuple(model.id for model in catalog if model.pinned and model.id not in self._running)
+        if pinned:
+            self._tell(PreloadWanted(pinned, "pinned"))
+
+    def _sizes(self, models: tuple[Model, ...]) -> tuple[dict[str, Terms], dict[str, InnkeeperError]]:
+        terms: dict[str, Terms] = {}
+        trouble: dict[str, InnkeeperError] = {}
+        for model in models:
+            try:
+                terms[model.id] = self._terms(model)
+            except InnkeeperError as error:
+                trouble[model.id] = error
+                terms[model.id] = _terms_without_size(model)
+        return terms, trouble
+
+    def _terms(self, model: Model) -> Terms:
+        adapter = self._adapters.get(model.engine)
+        if adapter is None:
+            known = ", ".join(sorted(self._adapters))
+            raise EngineMissing(f"{model.id} names the engine {model.engine!r}; this installation has {known}.")
+        return Terms(
+            needs=adapter.footprint(model),
+            load_s=adapter.load_s(model),
+            slots=model.slots,
+            keep_for_s=model.keep_for_s,
+            hold_s=model.hold_s,
+            pinned=model.pinned,
+            waiting_limit=model.waiting_limit,
+            identity=_identity(model),
+        )
+
+    async def _look_again(self, model: Model) -> None:
+        """A file that could not be read may have been mended since; if not, its trouble is the answer."""
+        terms, trouble = await asyncio.to_thread(self._sizes, (model,))
+        if model.id in trouble:
+            self._trouble[model.id] = trouble[model.id]
+            raise copy(trouble[model.id])
+        self._trouble.pop(model.id, None)
+        self._tell(Sized(model.id, _known(terms[model.id])))
+
+    # ---- leases ----
+
+    async def _obtain(self, model: str, ask: Ask, ticket: int) -> Lease:
+        entry = self._catalog.get(model)
+        began_s = self._seconds()
+        if model in self._trouble:
+            await self._look_again(entry)
+        answer = self._answers[ticket] = asyncio.get_running_loop().create_future()
+        wanted = Wanted(
+            ticket,
+            model,
+            client=ask.client,
+            priority=ask.priority,
+            patience_s=ask.patience_s,
+            wait_at_most_s=ask.wait_at_most_s,
+            expires_s=ask.expires_s,
+        )
+        try:
+            self._tell(wanted)
+            grant, running = await answer
+        except BaseException:  # also the caller who leaves while it waits, or just as it is served
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # a refusal nobody is there to hear
+            self._tell(Returned(ticket))
+            raise
+        finally:
+            del self._answers[ticket]
+        return Lease(model, grant.generation, running.engine, self._seconds() - began_s, grant.load_s)
+
+    # ---- the machine ----
+
+    def _tell(self, signal: Signal) -> None:
+        for effect in self._residency.hear(signal, self._seconds()):
+            self._do(effect)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        wake_at_s = self._residency.wake_at_s()
+        if wake_at_s is not None:
+            delay_s = max(0.0, wake_at_s - self._seconds())
+            self._timer = asyncio.get_running_loop().call_later(delay_s, self._tell, Tick())
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Load(model, generation, again):
+                self._start(model, generation, again=again)
+            case Unload(model, generation):
+                running = self._running.get(model)
+                assert running is not None, f"{model} is not running and cannot be stopped"
+                assert running.generation == generation, f"{model}: {generation} is to stop, {running.generation} runs"
+                self._stop(running)
+            case Grant(ticket, model):
+                answer = self._answers.get(ticket)
+                if answer is not None and not answer.done():
+                    answer.set_result((effect, self._running[model]))
+            case Refuse(ticket, error):
+                answer = self._answers.get(ticket)
+                if answer is not None and not answer.done():
+                    answer.set_exception(copy(error))  # one error may go to many callers: each gets its own traceback
+
+    # ---- engines ----
+
+    def _start(self, model_id: str, generation: int, *, again: bool) -> None:
+        model = self._catalog.get(model_id)
+        context = SMALLER_CONTEXT if again and model.context is None else None
+        engine = self._adapters[model.engine].engine(model, context)
+        running = self._running[model_id] = Running(model, generation, engine)
+        running.loading = self._tasks.create_task(self._load(running), name=f"load {model_id}")
+
+    async def _load(self, running: Running) -> None:
+        model, began_s = running.model.id, self._seconds()
+        running.watching = self._tasks.create_task(self._watch(running), name=f"watch {model}")
+        try:
+            await running.engine.start()
+        except InnkeeperError as error:
+            out_of_memory = bool(error.numbers.get("out_of_memory"))
+            self._tell(NotLoaded(model, running.generation, error, out_of_memory))
+        except Exception as error:  # noqa: BLE001  the engine boundary: an adapter's fault must not end the house
+            failed = LoadFailed(f"{model} failed to load: {type(error).__name__}: {error}")
+            self._tell(NotLoaded(model, running.generation, failed))
+        else:
+            self._tell(Loaded(model, running.generation, self._seconds() - began_s))
+
+    async def _watch(self, running: Running) -> None:
+        why = await running.engine.gone()
+        if running.is_stopping:
+            return
+        running.is_stopping = True
+        if running.loading is not None and not running.loading.done():
+            await asyncio.wait([running.loading])  # the failed load speaks first, so that those who wait hear why
+        await running.engine.stop()  # what the dead process left behind
+        await self._bury(running, why)
+
+    def _stop(self, running: Running) -> None:
+        if not running.is_stopping:
+            running.is_stopping = True
+            self._tasks.create_task(self._see_off(running), name=f"stop {running.model.id}")
+
+    async def _see_off(self, running: Running) -> None:
+        if running.loading is not None and not running.loading.done():
+            running.loading.cancel()
+            await asyncio.wait([running.loading])
+        elif running.answers:
+            running.holding = await asyncio.to_thread(running.engine.holding) or running.holding
+        await running.engine.stop()
+        if running.watching is not None:
+            running.watching.cancel()
+        await self._bury(running, "told to go")
+
+    async def _bury(self, running: Running, why: str) -> None:
+        model, holding = running.model, running.holding
+        del self._running[model.id]
+        running.gone.set()
+        self._note(facts.EngineLeft(model.id, running.generation, why, holding.peak if holding else {}))
+        self._tell(Gone(model.id, running.generation, why))
+        if holding is not None and running.answers:  # an unused load has not touched all of its memory
+            terms = await asyncio.to_thread(self._learn, model, holding)
+            if terms is not None and model.id in self._catalog:
+                self._tell(Sized(model.id, _known(terms)))
+
+    def _learn(self, model: Model, holding: Holding) -> Terms | None:
+        self._adapters[model.engine].learn(model, holding)
+        terms, _ = self._sizes((model,))
+        return terms[model.id] if terms[model.id].needs is not None else None
+
+    async def close(self, grace_s: float = 0.0) -> None:
+        """Refuse whoever waits, let running answers finish for `grace_s`, return when every engine is gone."""
+        self._tell(Close())
+        still_here = [asyncio.create_task(one.gone.wait(), name=f"wait for {one.model.id}") for one in self.running()]
+        if still_here and grace_s > 0:
+            await asyncio.wait(still_here, timeout=grace_s)
+        for running in self.running():
+            self._stop(running)
+        if still_here:
+            await asyncio.wait(still_here)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _identity(model: Model) -> object:
+    """What makes two entries the same load: all that the engine is started with."""
+    options = tuple(sorted(model.options.items()))
+    return (model.engine, model.file, model.context, model.slots, model.cache_type, model.kinds, options)
+
+
+def _known(terms: Terms) -> Footprint:
+    assert terms.needs is not None, "sized without trouble, and no size"
+    return terms.needs
+
+
+def _terms_without_size(model: Model) -> Terms:
+    return Terms(
+        needs=None, slots=model.slots, keep_for_s=model.keep_for_s, pinned=model.pinned, identity=_identity(model)
+    )
