@@ -31,13 +31,13 @@ check: $(VENV)/.dev  ## Format, lint, types, contracts between packages, depende
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache --no-timings | tail -n 2
 	@$(BIN)/deptry --no-ansi src 2>&1 | tail -n 1
-	@$(BIN)/python docs/generate.py --check
+	@$(BIN)/python -m docs.generate --check
 	@echo "All checks pass."
 
 fix: $(VENV)/.dev  ## Format, repair what can be repaired, write the generated pages anew.
 	@$(BIN)/ruff format --quiet $(SOURCES)
 	@$(BIN)/ruff check --quiet --fix $(SOURCES)
-	@$(BIN)/python docs/generate.py
+	@$(BIN)/python -m docs.generate
 
 bench: $(VENV)/.dev  ## Measure; results with their conditions go to benchmarks/RESULTS.md.
 	@$(BIN)/python -m benchmarks
