@@ -21,9 +21,6 @@ class Role(Enum):
 POOLINGS = ("none", "mean", "cls", "last", "rank")
 """How an embedding is made of its tokens' vectors, in llama.cpp's words."""
 
-CACHE_TYPES = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1")
-"""Number formats of the KV cache that llama.cpp knows."""
-
 
 @dataclass(frozen=True, slots=True)
 class Launch:

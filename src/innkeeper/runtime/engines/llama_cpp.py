@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Final
 
 from innkeeper.runtime.catalog import Model
+from innkeeper.runtime.engine import Footprint, Holding, Sizing
 from innkeeper.runtime.engines.cores import usable_cores
-from innkeeper.runtime.engines.launch import CACHE_TYPES, POOLINGS, Launch, Role
+from innkeeper.runtime.engines.launch import POOLINGS, Launch, Role
 from innkeeper.runtime.engines.llama_engine import LlamaCppEngine, Processes
 from innkeeper.runtime.engines.llama_server import LlamaServer
 from innkeeper.runtime.engines.log_ring import LogRing
@@ -22,13 +23,21 @@ from innkeeper.runtime.engines.private_folder import PrivateFolder
 from innkeeper.runtime.engines.server_process import ServerProcesses
 from innkeeper.runtime.engines.spare import Spare
 from innkeeper.runtime.errors import BadModelFile, BadSettings
+from innkeeper.runtime.memory.estimate import estimate
 from innkeeper.runtime.memory.gguf import read_header
 from innkeeper.runtime.memory.header import Header
 from innkeeper.runtime.memory.options import EngineOptions
+from innkeeper.runtime.memory.tensors import CACHE_TYPES
 from innkeeper.runtime.messages import Kind
 
 AUTOMATIC_CONTEXT: Final = 4096
 """Tokens a request may use where nobody says: this, or what the model was trained for where that is less."""
+
+START_S: Final = 0.1
+"""Seconds of a start that do not depend on the size of the file; measured, docs/engines.md."""
+
+LINK_BYTES_PER_S: Final = 2_000_000_000
+"""How fast a file is expected to come into memory until that was measured on this machine."""
 
 _OWN_OPTIONS: Final = ("threads", "pooling")
 
@@ -86,16 +95,36 @@ class LlamaCpp:
         return ring.tail() if ring is not None else ()
 
     def engine(self, model: Model, context: int | None = None) -> LlamaCppEngine:
-        """See `Adapter.engine`.
+        """See `Adapter.engine`."""
+        assert self._folder is not None, "an engine before the adapter was opened"
+        socket = self._folder.socket_path()
+        log = self._logs.setdefault(model.id, LogRing())
+        return LlamaCppEngine(model, lambda: self._launch(model, context, socket), self._processes, log)
+
+    def footprint(self, model: Model, context: int | None = None) -> Footprint:
+        """See `Adapter.footprint`.
 
         Raises:
             BadModelFile: The file is missing or cannot be understood.
             BadSettings: An option is unknown or of the wrong type.
         """
-        assert self._folder is not None, "an engine before the adapter was opened"
-        launch = self._launch(model, context, self._folder.socket_path())
-        log = self._logs.setdefault(model.id, LogRing())
-        return LlamaCppEngine(model, launch, self._processes, log)
+        header = _header(model)
+        tokens = context_of(model, context, header)
+        options = options_of(model, header, tokens)
+        if model.declared is not None:
+            return Footprint(model.declared, Sizing.DECLARED)
+        return estimate(header, context=tokens, slots=model.slots, cache_type=model.cache_type, options=options)
+
+    def load_s(self, model: Model) -> float:
+        """See `Adapter.load_s`. A file that cannot be read takes no time to fail."""
+        try:
+            file_bytes = _header(model).file_bytes
+        except BadModelFile:
+            return START_S
+        return START_S + file_bytes / LINK_BYTES_PER_S
+
+    def learn(self, model: Model, holding: Holding) -> None:
+        """See `Adapter.learn`."""
 
     def _launch(self, model: Model, context: int | None, socket: Path) -> Launch:
         header = _header(model)

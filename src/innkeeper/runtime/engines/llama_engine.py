@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -28,9 +28,10 @@ from innkeeper.runtime.engines.llama_answer import (
     usage,
 )
 from innkeeper.runtime.engines.log_ring import LogRing
+from innkeeper.runtime.engines.process_memory import RAM, process_memory
 from innkeeper.runtime.engines.prompt_length import may_be_too_long, prompt_tokens
 from innkeeper.runtime.engines.unix_http import UnixHttp
-from innkeeper.runtime.errors import EngineDied, EngineFailed, EngineMissing, InnkeeperError, LoadFailed, NotSupported
+from innkeeper.runtime.errors import EngineDied, EngineFailed, InnkeeperError, LoadFailed, NotSupported, SetupError
 from innkeeper.runtime.messages import Chunk, Done, Kind, Piece, Request, Usage
 
 EXIT_LIMIT_S = 1.0
@@ -72,36 +73,52 @@ class Processes(Protocol):
 class LlamaCppEngine:
     """One load of a model."""
 
-    def __init__(self, model: Model, launch: Launch, processes: Processes, log: LogRing) -> None:
+    def __init__(self, model: Model, plan: Callable[[], Launch], processes: Processes, log: LogRing) -> None:
+        """`plan` reads the model's file and says how to start its child; it is called once, in `start`."""
         self._model = model
-        self._launch = launch
+        self._plan = plan
         self._processes = processes
         self._log = log
+        self._log_began = log.written
+        self._launch: Launch | None = None
+        self._http: UnixHttp | None = None
         self._process: Process | None = None
-        self._http = UnixHttp(Path(launch.socket))
         self._has_process = asyncio.Event()
+        self._is_stopped = False
         self._peak_bytes = 0
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of its child; None before there is one."""
+        return self._process.child.pid if self._process is not None else None
 
     async def start(self) -> None:
         """See `Engine.start`."""
+        if self._is_stopped:
+            raise LoadFailed(f"{self._model.id} was stopped before it was started.")
         try:
+            self._launch = self._plan()
             self._process = self._processes.take(self._log)
             self._has_process.set()
             await self._process.load(self._launch)
-        except EngineMissing as error:
+            self._http = UnixHttp(Path(self._launch.socket))
+        except SetupError as error:
             raise LoadFailed(f"{self._model.id} could not be loaded: {error.message}") from error
         except OSError as error:
-            raise LoadFailed(f"{self._model.id}: no process could be started: {error}.") from error
+            raise LoadFailed(f"{self._model.id} could not be loaded; no process could be started: {error}.") from error
         finally:
             self._processes.refill()
 
     async def run(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """See `Engine.run`."""
         self._refuse_foreign(request.kind)
+        http, launch = self._http, self._launch
+        if http is None or launch is None or self._is_stopped:
+            raise EngineDied(f"{self._model.id}: the engine was never started, or is stopped.")
         body = engine_body(self._model.id, request)
         try:
-            await self._refuse_too_long(request, body)
-            exchange = await self._http.ask(TARGETS[request.kind], body)
+            await self._refuse_too_long(http, launch, request, body)
+            exchange = await http.ask(TARGETS[request.kind], body)
         except OSError as error:
             raise await self._lost(error) from error
         try:
@@ -129,12 +146,14 @@ class LlamaCppEngine:
         except ConnectionError as error:
             raise await self._lost(error) from error
         finally:
-            self._http.release(exchange)
+            http.release(exchange)
 
     async def stop(self) -> None:
         """See `Engine.stop`."""
-        self._http.close()
+        self._is_stopped = True
         self._has_process.set()
+        if self._http is not None:
+            self._http.close()
         if self._process is not None:
             await self._process.child.stop()
             self._process.let_go()
@@ -149,25 +168,33 @@ class LlamaCppEngine:
 
     def holding(self) -> Holding | None:
         """See `Engine.holding`."""
-        return None
+        child = self._process.child if self._process is not None else None
+        if child is None or child.pid is None or not child.is_running:
+            return None
+        held = process_memory(child.pid)
+        if held is None:
+            return None
+        self._peak_bytes = max(self._peak_bytes, held.peak_bytes)
+        return Holding(now={RAM: held.now_bytes}, peak={RAM: self._peak_bytes})
 
     def _remove_socket(self) -> None:
-        with contextlib.suppress(OSError):  # what is left goes with the folder
-            Path(self._launch.socket).unlink(missing_ok=True)
+        if self._launch is not None:
+            with contextlib.suppress(OSError):  # what is left goes with the folder
+                Path(self._launch.socket).unlink(missing_ok=True)
 
     def _refuse_foreign(self, kind: Kind) -> None:
         if kind not in self._model.kinds:
             does = ", ".join(sorted(each.value for each in self._model.kinds))
             raise NotSupported(f"{self._model.id} does not do {kind.value}; it does {does}.", param="model")
 
-    async def _refuse_too_long(self, request: Request, body: bytes) -> None:
-        limit = self._launch.context
+    async def _refuse_too_long(self, http: UnixHttp, launch: Launch, request: Request, body: bytes) -> None:
+        limit = launch.context
         if not may_be_too_long(body, limit):
             return
-        needed = await prompt_tokens(self._http, request, body)
+        needed = await prompt_tokens(http, request, body)
         if needed is None:
             return
-        if self._launch.role is Role.GENERATES:
+        if launch.role is Role.GENERATES:
             needed += 1  # for the answer
         if needed > limit:
             raise prompt_too_long(self._model.id, needed, limit)
@@ -179,6 +206,6 @@ class LlamaCppEngine:
                 why = await self.gone()
         except TimeoutError:
             return EngineFailed(f"{self._model.id}: the engine lives but closed the connection: {error}.")
-        last = self._log.tail(1)
+        last = self._log.since(self._log_began)[-1:]
         said = f" It last wrote: {last[0]}" if last else ""
         return EngineDied(f"{self._model.id}: the engine's process is gone: {why}.{said}")

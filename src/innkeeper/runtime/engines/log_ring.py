@@ -16,6 +16,8 @@ class LogRing:
         self._lines: deque[str] = deque(maxlen=lines)
         self._rest = b""
         self._grew = asyncio.Event()
+        self.written = 0
+        """Lines taken in so far, those included that are no longer kept."""
 
     def feed(self, data: bytes) -> None:
         """Take in output, cut anywhere. Lines longer than `LINE_BYTES` are shortened, and the end says so."""
@@ -38,6 +40,10 @@ class LogRing:
         """The last `lines` lines, oldest first."""
         return tuple(self._lines)[-lines:] if lines > 0 else ()
 
+    def since(self, written: int) -> tuple[str, ...]:
+        """The lines kept of those that came after `written` had that value: what one process said."""
+        return self.tail(self.written - written)
+
     async def grew(self) -> None:
         """Return when something has been written since the last call."""
         await self._grew.wait()
@@ -46,4 +52,5 @@ class LogRing:
     def _keep(self, line: bytes) -> None:
         text = line[:LINE_BYTES].decode("utf-8", "replace").rstrip()
         if text:
+            self.written += 1
             self._lines.append(text + (" …" if len(line) > LINE_BYTES else ""))

@@ -34,6 +34,7 @@ class ServerProcess:
             EngineMissing: This version cannot do what we promise.
             OSError: The system has no room for a process.
         """
+        before = self.child.log.written
         self.child.spawn(through_tether(self._program.arguments(launch)))
         leaving = asyncio.create_task(self.child.gone(), name=f"{launch.name}: llama-server leaves")
         asking = asyncio.create_task(self._healthy(launch), name=f"{launch.name}: llama-server gets ready")
@@ -41,7 +42,7 @@ class ServerProcess:
             await asyncio.wait({leaving, asking}, return_when=asyncio.FIRST_COMPLETED)
             if leaving.done():
                 why = leaving.result()
-                raise load_failed(launch.name, self.child.log.tail(), why, was_killed=self.child.was_killed)
+                raise load_failed(launch.name, self.child.log.since(before), why, was_killed=self.child.was_killed)
             asking.result()
         finally:
             leaving.cancel()

@@ -57,13 +57,14 @@ class WorkerProcess:
         Raises:
             LoadFailed: It will not.
         """
+        before = self.child.log.written
         if await self._says("spare"):
             with contextlib.suppress(OSError):  # it is gone; what follows finds out why
                 self._leash.sendall(launch.to_json())
             if await self._says("ready"):
                 return
         why = await self.child.gone()
-        raise load_failed(launch.name, self.child.log.tail(), why, was_killed=self.child.was_killed)
+        raise load_failed(launch.name, self.child.log.since(before), why, was_killed=self.child.was_killed)
 
     def let_go(self) -> None:
         """Close our end of the leash, which tells it to leave. Safe to repeat."""

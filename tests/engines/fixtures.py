@@ -1,0 +1,58 @@
+"""What tests of real children share: an adapter in a short folder, and who is still alive."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from innkeeper.runtime.engines.llama_cpp import LlamaCpp
+from innkeeper.runtime.engines.llama_server import LlamaServer
+
+
+@asynccontextmanager
+async def opened_adapter(*, has_spare: bool = False, server: LlamaServer | None = None) -> AsyncIterator[LlamaCpp]:
+    """An adapter whose sockets lie in a folder of its own; afterwards no child, socket or folder may be left."""
+    sockets = Path(tempfile.mkdtemp(prefix="t-"))
+    adapter = LlamaCpp(has_spare=has_spare, server=server, sockets=sockets, threads=1)
+    before = children()
+    try:
+        await adapter.open()
+        yield adapter
+        await adapter.close()
+        assert children() == before, "a child process was left behind"
+        assert not entries(sockets), "a socket or folder was left behind"
+    finally:
+        await adapter.close()
+        shutil.rmtree(sockets)
+
+
+def entries(folder: Path) -> set[str]:
+    """The names in a folder."""
+    return {entry.name for entry in folder.iterdir()}
+
+
+def open_descriptors() -> int:
+    """How many descriptors we hold."""
+    return len(entries(Path("/proc/self/fd")))
+
+
+def children(of_pid: int | None = None) -> set[int]:
+    """The process ids of all children of a process, ours by default; zombies included."""
+    pid = os.getpid() if of_pid is None else of_pid
+    found = set()
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found |= {int(child) for child in (task / "children").read_text().split()}
+    return found
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process exists and is not a zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] not in ("Z", "X")
