@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -200,3 +201,12 @@ def an_inn(held_bytes: int) -> RuntimeView:
         trouble=None,
     )
     return RuntimeView("0", 1.0, (pool,), (model,), waiting=3, serving=2)
+
+
+class TestThePage:
+    def test_every_metric_is_documented(self, sink: PrometheusSink) -> None:
+        sink.watch(lambda: an_inn(1_000))
+        page = (Path(__file__).parents[2] / "docs" / "journal.md").read_text(encoding="utf-8")
+        names = {family.name for family in text_string_to_metric_families(sink.page().decode())}
+        assert len(names) > 15
+        assert {name for name in names if name not in page} == set()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 from innkeeper.runtime.facts import (
     Asked,
@@ -36,7 +36,6 @@ class PrometheusSink:
     """Counts facts. Safe from any thread; the sums are exact."""
 
     name = "Prometheus"
-    content_type: Final = CONTENT_TYPE_LATEST
 
     def __init__(self) -> None:
         own = self._registry = CollectorRegistry()
@@ -106,7 +105,7 @@ class PrometheusSink:
         self._registry.register(Gauges(view))
 
     def page(self) -> bytes:
-        """All metrics in Prometheus' text format, to be sent with `content_type`."""
+        """All metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
     def take(self, entry: Entry) -> None:
