@@ -58,7 +58,8 @@ def _written(value: Any) -> Any:  # any field of a fact in, any JSON value out
     if value is None or isinstance(value, str | int | float):  # most fields; the tests below cost more
         return value
     if is_dataclass(value):
-        return {name: _written(getattr(value, name)) for name in _types_of(type(value))}
+        kind: Any = type(value)  # mypy does not see that a type of dataclass is hashable
+        return {name: _written(getattr(value, name)) for name in _types_of(kind)}
     if isinstance(value, Mapping):
         return {key: _written(inner) for key, inner in value.items()}
     if isinstance(value, tuple):
