@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -54,6 +53,8 @@ class Resident:
     """Loaded before anybody asked, and nobody has asked since."""
     ran_out: bool = False
     """The load before ended for lack of memory; one more is allowed."""
+    has_cleared: bool = False
+    """Idle models were sent away for that second try; they are not a second time."""
     answered: bool = False
     """A lease of this generation came back."""
     deaths: int = 0
@@ -95,9 +96,9 @@ class Books:
         return total
 
     def pinned_bytes(self, beside: str) -> dict[str, int]:
-        """Bytes that pinned models in memory hold, other than `beside`."""
+        """Bytes that pinned models hold, other than `beside`, unless they are leaving for another reason."""
         total: dict[str, int] = {}
-        for resident in self.residents.values():
+        for resident in self.loaded(State.LOADING, State.READY):
             if resident.pinned and resident.model != beside:
                 total = add(total, self.ledger.held_by(resident.model))
         return total
@@ -107,11 +108,11 @@ class Books:
         if resident.terms.needs is not None:
             return resident.terms.needs.bytes
         pinned = self.pinned_bytes(beside=resident.model)
-        return {pool: max(1, self.ledger.attainable(pool) - pinned.get(pool, 0)) for pool in self.ledger.pools}
-
-    def in_service(self) -> Counter[str]:
-        """Leases of each client."""
-        return Counter(lease.client for lease in self.leases.values())
+        return {
+            pool: max(1, self.ledger.attainable(pool) - pinned.get(pool, 0))
+            for pool in self.ledger.pools
+            if self.ledger.budget(pool) > 0
+        }
 
     def load_s(self, resident: Resident) -> float:
         """Seconds a load of it takes, measured or expected."""
@@ -197,14 +198,14 @@ class Books:
 
     def grant(self, waiter: Waiter, resident: Resident, now_s: float) -> None:
         """The caller waits no longer and may use the model."""
-        self.queue.remove(waiter.ticket)
+        self.queue.serve(waiter.ticket, now_s)
         expires_at_s = None if waiter.expires_s is None else now_s + waiter.expires_s
         self.leases[waiter.ticket] = Lease(
             waiter.ticket, resident.model, resident.generation, waiter.client, expires_at_s
         )
         resident.leases.add(waiter.ticket)
 
-    def end_lease(self, ticket: int, now_s: float) -> Resident | None:
+    def end_lease(self, ticket: int, now_s: float, *, was_served: bool = True) -> Resident | None:
         """The lease is over; returns the model that was used. None when there is no such lease any more."""
         lease = self.leases.pop(ticket, None)
         if lease is None:
@@ -212,8 +213,10 @@ class Books:
         resident = self.residents[lease.model]
         resident.leases.discard(ticket)
         resident.idle_since_s = now_s
-        resident.answered = True
-        resident.deaths = 0
+        if was_served:
+            resident.answered = True
+            resident.deaths = 0
+            self.cooldown.succeeded(resident.model)
         return resident
 
     def clear(self, resident: Resident) -> None:
@@ -227,6 +230,7 @@ class Books:
         resident.is_preload = False
         if resident.next_terms is not None:
             resident.terms, resident.next_terms = resident.next_terms, None
+            self.forget_failures(resident.model)
         if resident.is_removed:
             self.forget(resident)
 
@@ -235,6 +239,12 @@ class Books:
         assert resident.state is State.COLD, f"{resident.model} is {resident.state.value}"
         del self.residents[resident.model]
         self.demand.forget(resident.model)
+        self.forget_failures(resident.model)
+
+    def forget_failures(self, model: str) -> None:
+        """The model is another one from now on: what went wrong before says nothing about it."""
+        self.cooldown.succeeded(model)
+        self.spill.forget(model)
 
     def check(self) -> None:
         """Every promise about the books, asserted."""

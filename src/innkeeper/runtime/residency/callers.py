@@ -25,8 +25,7 @@ class Rules:
 
 def wanted(books: Books, rules: Rules, asked: Wanted, now_s: float) -> list[Effect]:
     """Let the caller wait, or turn it away at the door."""
-    assert asked.ticket > books.last_ticket, f"ticket {asked.ticket} was given before"
-    books.last_ticket = asked.ticket
+    _take_ticket(books, asked.ticket)
     refusal = _refusal_at_the_door(books, rules, asked)
     if refusal is not None:
         return [Refuse(asked.ticket, refusal)]
@@ -42,12 +41,19 @@ def wanted(books: Books, rules: Rules, asked: Wanted, now_s: float) -> list[Effe
             asked.client,
             asked.priority,
             since_s=now_s,
-            overdue_at_s=now_s + patience_s,
+            patience_s=patience_s,
             refuse_at_s=now_s + wait_s,
             expires_s=asked.expires_s,
         )
     )
     return []
+
+
+def _take_ticket(books: Books, ticket: int) -> None:
+    assert ticket > 0, f"ticket {ticket} is not a number for an ask"
+    assert ticket not in books.queue, f"ticket {ticket} waits already"
+    assert ticket not in books.leases, f"ticket {ticket} is served already"
+    books.last_ticket = max(books.last_ticket, ticket)
 
 
 def _refusal_at_the_door(books: Books, rules: Rules, asked: Wanted) -> errors.InnkeeperError | None:
@@ -79,7 +85,7 @@ def returned(books: Books, back: Returned, now_s: float) -> list[Effect]:
     assert 0 < back.ticket <= books.last_ticket, f"ticket {back.ticket} was never given"
     if books.queue.remove(back.ticket) is not None:
         return []
-    resident = books.end_lease(back.ticket, now_s)
+    resident = books.end_lease(back.ticket, now_s, was_served=back.was_served)
     if resident is None:
         return []
     hold_s = back.hold_s
@@ -92,8 +98,7 @@ def returned(books: Books, back: Returned, now_s: float) -> list[Effect]:
 
 def unload_wanted(books: Books, asked: UnloadWanted) -> list[Effect]:
     """Have the model leave; without force only when nobody uses it or waits for it."""
-    assert asked.ticket > books.last_ticket, f"ticket {asked.ticket} was given before"
-    books.last_ticket = asked.ticket
+    _take_ticket(books, asked.ticket)
     resident = books.residents.get(asked.model)
     if resident is None:
         return [Refuse(asked.ticket, errors.UnknownModel(f"There is no model {asked.model!r}.", param="model"))]

@@ -11,14 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from innkeeper.runtime import facts
-from innkeeper.runtime.catalog import Bytes
 from innkeeper.runtime.errors import InnkeeperError, WaitedTooLong
-from innkeeper.runtime.residency import refusals
+from innkeeper.runtime.residency import foresight, refusals
 from innkeeper.runtime.residency.books import Books, Resident
 from innkeeper.runtime.residency.ledger import add, covers, shortfall
 from innkeeper.runtime.residency.policy import Policy
-from innkeeper.runtime.residency.preload import LIKELY, SETTLED_LOADS, SOON_S, WISH_LASTS_S, Wish
 from innkeeper.runtime.residency.queue import Waiter
+from innkeeper.runtime.residency.room import Room
 from innkeeper.runtime.residency.signals import Effect, Grant, Refuse
 from innkeeper.runtime.residency.states import Cause, State
 
@@ -34,51 +33,64 @@ class Decision:
     spoken_for: dict[str, int] = field(default_factory=dict)
     """Bytes that callers who cannot load yet have a claim on: nobody else may take them."""
     somebody_lacks_room: bool = False
+    room: Room = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.room = Room(self.books, self.policy, self.now_s, self.effects)
 
     def settle(self) -> list[Effect]:
         """Change the books and return what must now be done, in order."""
-        self._end_what_is_over()
-        self._relieve_overdrawn_pools()
+        self._end_leases()
         self._grant()
+        self._refuse_those_who_waited_too_long()
+        self.room.relieve()
         self._load_what_is_wanted()
-        self._reprieve_whoever_need_not_leave()
+        self.room.reprieve(self.spoken_for)
         self._grant()
-        self._preload()
+        foresight.give_up_outdated(self.books, self.now_s)
+        if not self.somebody_lacks_room and not self.books.is_closing:
+            foresight.preload(self.room)
         self._let_the_idle_go()
         return self.effects
 
     # ---- what time ended ----
 
-    def _end_what_is_over(self) -> None:
+    def _end_leases(self) -> None:
         books = self.books
         for ticket, lease in tuple(books.leases.items()):
             if lease.expires_at_s is not None and self.now_s >= lease.expires_at_s:
                 resident = books.end_lease(ticket, self.now_s)
                 assert resident is not None
                 self.effects += books.let_go_if_drained(resident)
+
+    def _refuse_those_who_waited_too_long(self) -> None:
+        books = self.books
         for waiter in books.queue:
-            if self.now_s >= waiter.refuse_at_s:
-                waited_s = self.now_s - waiter.since_s
-                self._refuse(
-                    waiter,
-                    WaitedTooLong(
-                        f"{waiter.model} was not free within {waited_s:.0f} s. "
-                        "Ask again, or raise queue.longest_wait_s.",
-                        retry_after_s=books.load_s(books.residents[waiter.model]),
-                        waited_s=waited_s,
-                    ),
-                )
+            if self.now_s < waiter.refuse_at_s:
+                continue
+            waited_s = self.now_s - waiter.since_s
+            error = WaitedTooLong(
+                f"{waiter.model} was not free within {waited_s:.0f} s. Ask again, or raise queue.longest_wait_s.",
+                retry_after_s=books.load_s(books.residents[waiter.model]),
+                waited_s=waited_s,
+            )
+            self._refuse(waiter, error)
+
+    def _let_the_idle_go(self) -> None:
+        books = self.books
+        for resident in books.loaded(State.READY):
+            leaves_at_s = books.leaves_at_s(resident)
+            if leaves_at_s is not None and self.now_s >= leaves_at_s:
+                self.effects += books.send_away(resident, Cause.IDLE)
 
     # ---- who is served ----
 
     def _grant(self) -> None:
         books = self.books
-        if not len(books.queue):
+        open_models = [one.model for one in books.loaded(State.READY) if len(one.leases) < one.terms.slots]
+        if not any(books.queue.wants(model) for model in open_models):
             return
-        served = {one.model for one in books.loaded(State.READY) if len(one.leases) < one.terms.slots}
-        if not any(waiter.model in served for waiter in books.queue):
-            return
-        for waiter in books.queue.in_order(self.now_s, books.in_service()):
+        for waiter in books.queue.in_order(self.now_s):
             resident = books.residents[waiter.model]
             if resident.state is State.READY and len(resident.leases) < resident.terms.slots:
                 self._serve(waiter, resident)
@@ -91,9 +103,8 @@ class Decision:
             books.preloads.used()
             books.note(facts.Preloaded(resident.model, "used", "somebody asked for it"))
         began_s = max(waiter.since_s, resident.loading_since_s)
-        self.effects.append(
-            Grant(waiter.ticket, resident.model, resident.generation, max(0.0, resident.loaded_at_s - began_s))
-        )
+        load_s = max(0.0, resident.loaded_at_s - began_s)
+        self.effects.append(Grant(waiter.ticket, resident.model, resident.generation, load_s))
 
     def _refuse(self, waiter: Waiter, error: InnkeeperError) -> None:
         self.books.queue.remove(waiter.ticket)
@@ -103,10 +114,10 @@ class Decision:
 
     def _load_what_is_wanted(self) -> None:
         books = self.books
-        if not len(books.queue):
+        if not any(books.queue.wants(one.model) for one in books.loaded(State.COLD)):
             return
         seen: set[str] = set()
-        for waiter in books.queue.in_order(self.now_s, books.in_service()):
+        for waiter in books.queue.in_order(self.now_s):
             resident = books.residents[waiter.model]
             if resident.state is not State.COLD or waiter.model in seen:
                 continue
@@ -115,179 +126,56 @@ class Decision:
             if refusal is None:
                 self._load_for(waiter, resident)
                 continue
-            if refusal.try_next or refusal.retry_after_s is None:
-                books.note(facts.LoadRefused(resident.model, refusal.message, refusal.retry_after_s))
+            books.note(facts.LoadRefused(resident.model, refusal.message, refusal.retry_after_s))
             for refused in books.queue.waiting_for(waiter.model):
                 self._refuse(refused, refusal)
 
     def _load_for(self, waiter: Waiter, resident: Resident) -> None:
         """Load now, or see to it that there will be room, or wait."""
         books = self.books
-        need = books.needs(resident)
-        free, coming = books.ledger.free(), books.leaving()
-        claims = add(need, self.spoken_for)
-        # A cure by more room: the load before ran out of memory, so every idle model leaves first.
-        victims = self._idle(waiter) if resident.ran_out else []
-        if not victims:
-            if covers(free, need) and covers(add(free, coming), claims):
-                self._start(resident, need)
-                return
-            if not covers(add(free, coming), claims):
-                victims = self._victims(waiter, shortfall(claims, add(free, coming)))
+        need = {pool: size for pool, size in books.needs(resident).items() if size > 0}
+        claims = {pool: size + self.spoken_for.get(pool, 0) for pool, size in need.items()}
+        if resident.ran_out and not resident.has_cleared:
+            self._clear_for_the_second_try(waiter, resident, claims)
+        soon = self.room.soon()
+        has_its_room = covers(books.ledger.free(), need) and not self._waits_for_the_cleared(resident)
+        if has_its_room and covers(soon, claims):
+            self.effects.append(books.start(resident, need, self.now_s))
+            return
         self.somebody_lacks_room = True
-        if victims:
-            resident.displaced = self._evict(victims, resident.model)
-            self.spoken_for = claims
-        elif waiter.is_overdue(self.now_s) or covers(add(free, coming), claims):
-            self.spoken_for = claims
+        is_overdue = books.queue.is_overdue(waiter, self.now_s)
+        has_claim = covers(soon, claims)
+        if not has_claim:
+            victims = self._victims(shortfall(claims, soon), is_overdue=is_overdue)
+            self.room.evict(victims, resident)
+            has_claim = bool(victims)
+        if has_claim or is_overdue:
+            self.spoken_for = add(self.spoken_for, need)
 
-    def _start(self, resident: Resident, need: Bytes, *, is_preload: bool = False) -> None:
-        resident.is_preload = is_preload
-        self.effects.append(self.books.start(resident, need, self.now_s))
-
-    def _victims(self, waiter: Waiter, missing: Bytes) -> list[Resident]:
-        """Who must leave so that `missing` bytes come free; nobody when that cannot be reached."""
-        idle = self._idle(waiter)
-        chosen = self._choose(idle, missing)
-        if not chosen and waiter.is_overdue(self.now_s):
-            busy = [one for one in self.books.loaded(State.READY) if not one.pinned and one not in idle]
-            chosen = self._choose(idle + busy, missing)
+    def _victims(self, missing: dict[str, int], *, is_overdue: bool) -> list[Resident]:
+        """Who leaves so that `missing` bytes come free; nobody when that cannot be reached."""
+        idle = self.room.idle(despite_holds=is_overdue)
+        chosen = self.room.choose(idle, missing)
+        if not chosen and is_overdue:
+            chosen = self.room.choose(idle + self.room.busy(), missing)
         return chosen
 
-    def _idle(self, waiter: Waiter) -> list[Resident]:
-        """Models that may leave for this caller without disturbing anyone."""
+    def _clear_for_the_second_try(self, waiter: Waiter, resident: Resident, claims: dict[str, int]) -> None:
+        """The load before ran out of memory: this once, every idle model in the same pools leaves first."""
         books = self.books
-        ignores_holds = waiter.is_overdue(self.now_s)
-        ready = [
+        resident.has_cleared = True
+        in_the_way = [
             one
-            for one in books.loaded(State.READY)
-            if books.is_idle(one) and not one.pinned and (ignores_holds or not books.is_held(one, self.now_s))
+            for one in self.room.idle(despite_holds=books.queue.is_overdue(waiter, self.now_s))
+            if any(books.ledger.held_by(one.model).get(pool, 0) for pool in claims)
         ]
-        # A load that nobody waits for any more gives way as well.
-        unwanted = [one for one in books.loaded(State.LOADING) if not books.queue.wants(one.model) and not one.pinned]
-        return unwanted + ready
+        room = self.room.soon()
+        for one in in_the_way:
+            room = add(room, books.ledger.held_by(one.model))
+        if covers(room, claims):
+            self.room.evict(in_the_way, resident)
 
-    def _choose(self, among: list[Resident], missing: Bytes) -> list[Resident]:
-        chosen = self.policy([self.books.occupant(one, self.now_s) for one in among], missing)
-        return [self.books.residents[one.model] for one in chosen or ()]
-
-    def _evict(self, victims: list[Resident], for_model: str | None) -> tuple[str, ...]:
-        """Send them away; returns those who may come back if that was in vain."""
-        books = self.books
-        returning: list[str] = []
-        for victim in victims:
-            if victim.is_preload:
-                books.note(facts.Preloaded(victim.model, "cancelled", f"{for_model or 'the system'} needs the room"))
-            else:
-                returning.append(victim.model)
-            books.note(
-                facts.Evicted(
-                    victim.model,
-                    for_model,
-                    books.ledger.held_by(victim.model),
-                    books.value_s(victim, self.now_s),
-                )
-            )
-            self.effects += books.send_away(victim, Cause.EVICTED)
-        return tuple(returning)
-
-    # ---- who need not leave ----
-
-    def _reprieve_whoever_need_not_leave(self) -> None:
-        """A model that still drains stays when those who wanted its room have gone."""
-        books = self.books
-        for resident in books.loaded(State.DRAINING):
-            if resident.leaving is not Cause.EVICTED:
-                continue
-            its_own = books.ledger.held_by(resident.model)
-            coming = add(books.ledger.free(), books.leaving())
-            without_it = {pool: size - its_own.get(pool, 0) for pool, size in coming.items()}
-            if covers(without_it, self.spoken_for) and not books.ledger.overdrawn():
-                resident.leaving = None
-                books.move(resident, Cause.REPRIEVED)
-
-    # ---- pressure ----
-
-    def _relieve_overdrawn_pools(self) -> None:
-        """Idle models leave until what is held is within the limit again."""
-        books = self.books
-        over = books.ledger.overdrawn()
-        for pool in over.keys() - books.told_overdrawn:
-            books.note(facts.Overdrawn(pool, books.ledger.held_in(pool), books.ledger.attainable(pool)))
-        books.told_overdrawn = frozenset(over)
-        missing = shortfall(over, books.leaving())
-        if not missing:
-            return
-        idle = [one for one in books.loaded(State.READY) if books.is_idle(one) and not one.pinned]
-        chosen = self._choose(idle, missing)
-        if not chosen:  # not all can be covered: every byte that can come back helps
-            chosen = [one for one in idle if any(books.ledger.held_by(one.model).get(pool, 0) for pool in missing)]
-        self._evict(chosen, None)
-
-    # ---- before anybody asks ----
-
-    def _preload(self) -> None:
-        books = self.books
-        for wish in books.preloads.outdated(self.now_s):
-            books.preloads.drop(wish.model)
-            books.note(facts.Preloaded(wish.model, "declined", f"no room for it in time ({wish.because})"))
-        if self.somebody_lacks_room or books.is_closing:
-            return
-        self._wish_for_what_was_sent_away()
-        for wish in tuple(books.preloads.wishes.values()):
-            resident = books.residents.get(wish.model)
-            if resident is None or resident.state in {State.READY, State.LOADING}:
-                books.preloads.drop(wish.model)
-            elif resident.state is State.COLD and refusals.of(books, resident, self.now_s) is None:
-                self._grant_wish(wish, resident)
-
-    def _wish_for_what_was_sent_away(self) -> None:
-        books = self.books
-        if books.preloads.wishes:
-            return
-        for resident in books.loaded(State.COLD):
-            chance = books.demand.chance(resident.model, self.now_s, SOON_S)
-            if resident.leaving is Cause.EVICTED and chance > LIKELY:
-                until_s = self.now_s + WISH_LASTS_S
-                books.preloads.wish(Wish(resident.model, "it is asked for often", until_s, chance, may_displace=True))
-
-    def _grant_wish(self, wish: Wish, resident: Resident) -> None:
-        books = self.books
-        need = books.needs(resident)
-        free, coming = books.ledger.free(), books.leaving()
-        if covers(free, need):
-            books.preloads.drop(wish.model)
-            books.preloads.started()
-            books.note(facts.Preloaded(resident.model, "started", wish.because))
-            self._start(resident, need, is_preload=True)
-        elif wish.may_displace and not covers(add(free, coming), need):
-            self._displace_for(wish, resident, shortfall(need, add(free, coming)))
-
-    def _displace_for(self, wish: Wish, resident: Resident, missing: Bytes) -> None:
-        """Send less valuable idle models away, if the preload gains more than it costs."""
-        books = self.books
-        settled = [
-            one
-            for one in books.loaded(State.READY)
-            if books.is_idle(one)
-            and not one.pinned
-            and not books.is_held(one, self.now_s)
-            and self.now_s - one.loaded_at_s >= SETTLED_LOADS * books.load_s(one)
-        ]
-        victims = self._choose(settled, missing)
-        load_s = books.load_s(resident)
-        gain_s = max(wish.chance, books.demand.chance(resident.model, self.now_s, SOON_S)) * load_s
-        cost_s = sum(books.value_s(one, self.now_s, SOON_S) for one in victims) + books.preloads.margin * load_s
-        if victims and gain_s > cost_s:
-            for victim in victims:
-                books.preloads.displaced(victim.model, self.now_s)
-            self._evict(victims, resident.model)
-
-    # ---- idleness ----
-
-    def _let_the_idle_go(self) -> None:
-        books = self.books
-        for resident in books.loaded(State.READY):
-            leaves_at_s = books.leaves_at_s(resident)
-            if leaves_at_s is not None and self.now_s >= leaves_at_s:
-                self.effects += books.send_away(resident, Cause.IDLE)
+    def _waits_for_the_cleared(self, resident: Resident) -> bool:
+        """Whether it loads a second time, and those who left for that are not gone yet."""
+        unloading = {one.model for one in self.books.loaded(State.UNLOADING)}
+        return resident.ran_out and not unloading.isdisjoint(resident.displaced)

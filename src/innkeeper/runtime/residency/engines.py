@@ -23,8 +23,9 @@ def loaded(books: Books, told: Loaded, now_s: float) -> list[Effect]:
     books.move(resident, Cause.LOADED)
     resident.loaded_at_s = resident.idle_since_s = now_s
     resident.displaced = ()
-    resident.ran_out = False
-    books.cooldown.succeeded(told.model)
+    resident.ran_out = resident.has_cleared = False
+    if resident.deaths == 0:  # else only an answer shows that it is well
+        books.cooldown.succeeded(told.model)
     books.demand.loaded(told.model, told.took_s)
     books.spill.reloaded(told.model)
     books.note(facts.ModelLoaded(told.model, told.generation, told.took_s))
@@ -62,11 +63,12 @@ def gone(books: Books, told: Gone, now_s: float) -> list[Effect]:
 def seen(books: Books, told: Seen, now_s: float) -> list[Effect]:
     """A server we do not own has it in memory: the ledger follows."""
     resident = books.residents.get(told.model)
-    if resident is None or resident.state is not State.COLD:
+    if resident is None or resident.state is not State.COLD or books.is_closing:
         return []
     resident.generation += 1
-    resident.loaded_at_s = resident.idle_since_s = now_s
+    resident.loading_since_s = resident.loaded_at_s = resident.idle_since_s = now_s
     resident.leaving = None
+    resident.answered = False
     books.move(resident, Cause.APPEARED)
     books.ledger.correct(told.model, told.holds.bytes)
     return []
@@ -120,11 +122,11 @@ def _running(books: Books, model: str, generation: int, *states: State) -> Resid
 def _fail(
     books: Books, resident: Resident, error: errors.InnkeeperError, now_s: float, *, may_retry: bool
 ) -> list[Effect]:
-    if may_retry and not resident.ran_out:
+    if may_retry and not resident.ran_out and books.queue.wants(resident.model):
         resident.ran_out = True  # once more, with a smaller automatic context and with the idle models gone
         books.note(facts.LoadRefused(resident.model, f"{error.message} It is tried once more with more room.", 0.0))
         return []
-    resident.ran_out = False
+    resident.ran_out = resident.has_cleared = False
     pause_s = books.cooldown.failed(resident.model, error, now_s)
     books.note(facts.LoadRefused(resident.model, error.message, pause_s))
     effects: list[Effect] = []

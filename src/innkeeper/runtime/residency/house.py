@@ -30,7 +30,7 @@ def pin_set(books: Books, told: PinSet) -> list[Effect]:
 
 def preload_wanted(books: Books, told: PreloadWanted, now_s: float) -> list[Effect]:
     """Wish for models that will probably be needed."""
-    for model in told.models:
+    for model in () if books.is_closing else told.models:
         if model in books.residents:
             chance = books.preloads.trust
             books.preloads.wish(Wish(model, told.because, now_s + WISH_LASTS_S, chance, may_displace=True))
@@ -48,10 +48,14 @@ def catalog_set(books: Books, told: CatalogSet) -> list[Effect]:
         resident.is_removed = False
         if resident.terms.pinned != new.pinned:  # an operator's pin outlives a reload that does not speak of it
             resident.pinned = new.pinned
+        is_same_load = (resident.terms.identity, resident.terms.slots) == (new.identity, new.slots)
         if resident.state is State.COLD:
             resident.terms = new
-        elif resident.terms.identity == new.identity:
-            resident.terms = replace(new, needs=resident.terms.needs, slots=resident.terms.slots)
+            if not is_same_load:
+                books.forget_failures(model)
+        elif is_same_load:
+            resident.terms = replace(new, needs=resident.terms.needs)
+            resident.next_terms = None
         else:
             resident.next_terms = new
             effects += books.send_away(resident, Cause.REPLACED)

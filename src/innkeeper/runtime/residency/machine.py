@@ -66,7 +66,7 @@ class Residency:
         books = self._books
         times = [wish.until_s for wish in books.preloads.wishes.values()]
         for waiter in books.queue:
-            times += [waiter.overdue_at_s, waiter.refuse_at_s]
+            times += [books.queue.overdue_at_s(waiter), waiter.refuse_at_s]
         times += [lease.expires_at_s for lease in books.leases.values() if lease.expires_at_s is not None]
         for resident in books.loaded(State.READY):
             leaves_at_s = books.leaves_at_s(resident)
@@ -80,7 +80,7 @@ class Residency:
         """Place among those who wait, from 1; 0 while the model loads for it or serves it; None when it is neither."""
         if ticket in self._books.leases:
             return 0
-        order = self._books.queue.in_order(self._now_s, self._books.in_service())
+        order = self._books.queue.in_order(self._now_s)
         for place, waiter in enumerate(order, start=1):
             if waiter.ticket == ticket:
                 return 0 if self._books.residents[waiter.model].state is State.LOADING else place

@@ -7,15 +7,18 @@ fit one, or the reverse).
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from innkeeper.runtime.catalog import Bytes
-from innkeeper.runtime.residency.ledger import add, covers
 
-EXACT_UP_TO: Final = 14
-"""Residents for which the best set is searched exactly: 2^14 subsets, pruned, stay below a millisecond or two."""
+EXACT_UP_TO: Final = 12
+"""Residents for which the best set is searched exactly, as two halves of at most 2^6 sets each."""
+
+A_MOMENT_S: Final = 1e-9
+"""What a model is worth at the very least: so none leaves needlessly, and among equals the longest unused does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,60 +40,106 @@ Called on every decision that lacks room, with only those who may leave. Never r
 """
 
 
+class _Leaving(NamedTuple):
+    """A set of models that could leave."""
+
+    cost_s: float
+    freed: tuple[int, ...]  # in the pools that are needed, and in their order
+    members: tuple[Occupant, ...]
+
+
 def keep_the_most_valuable_set(occupants: Sequence[Occupant], needed: Bytes) -> tuple[Occupant, ...] | None:
     """The cheapest set that frees enough, by the sum of expected reload seconds; exact up to `EXACT_UP_TO`."""
-    useful = [one for one in occupants if any(one.holds.get(pool, 0) for pool in needed)]
-    if not covers(_sum(useful), needed):
+    needs = _needs(needed)
+    singles = _singles(occupants, needs)
+    if not _are_enough(singles, needs):
         return None
-    if len(useful) > EXACT_UP_TO:
-        return _without_the_needless(sorted(useful, key=lambda one: _value_per_byte(one, needed)), needed)
-    # Cheap ones first, so that the first sets tried are good and the bound cuts early; older ones first among equals.
-    useful.sort(key=lambda one: (one.value_s, one.used_s))
-    left = [_sum(useful[index:]) for index in range(len(useful) + 1)]
-    best: tuple[float, int, tuple[Occupant, ...]] | None = None
-    stack: list[tuple[int, float, dict[str, int], tuple[Occupant, ...]]] = [(0, 0.0, {}, ())]
-    while stack:
-        index, cost, freed, chosen = stack.pop()
-        if best is not None and (cost, len(chosen)) >= best[:2]:
-            continue
-        if covers(freed, needed):
-            best = (cost, len(chosen), chosen)
-            continue
-        if index == len(useful) or not covers(add(freed, left[index]), needed):
-            continue
-        one = useful[index]
-        stack.append((index + 1, cost, freed, chosen))
-        stack.append((index + 1, cost + one.value_s, add(freed, one.holds), (*chosen, one)))
+    if len(singles) > EXACT_UP_TO:
+        return _without_the_needless(sorted(singles, key=_cost_per_byte), needs)
+    wanted = tuple(needs.values())
+    middle = len(singles) // 2
+    others = _worthwhile_sets(singles[middle:], wanted)
+    best: _Leaving | None = None
+    for one in _worthwhile_sets(singles[:middle], wanted):
+        if best is not None and one.cost_s >= best.cost_s:
+            break
+        # In one pool the dearer set always frees more, so the first that frees enough is found at once.
+        first = bisect_left(others, wanted[0] - one.freed[0], key=lambda each: each.freed[0]) if len(wanted) == 1 else 0
+        for other in others[first:]:
+            if best is not None and one.cost_s + other.cost_s >= best.cost_s:
+                break
+            if all(map(_is_enough, one.freed, other.freed, wanted)):
+                best = _both(one, other, wanted)
+                break
     assert best is not None, "all together were enough, so some set is"
-    return best[2]
+    return best.members
 
 
 def least_recently_used(occupants: Sequence[Occupant], needed: Bytes) -> tuple[Occupant, ...] | None:
     """The longest unused first, until enough bytes are free: what most servers do. Here for comparison."""
-    useful = [one for one in occupants if any(one.holds.get(pool, 0) for pool in needed)]
-    if not covers(_sum(useful), needed):
+    needs = _needs(needed)
+    singles = _singles(occupants, needs)
+    if not _are_enough(singles, needs):
         return None
-    return _without_the_needless(sorted(useful, key=lambda one: one.used_s), needed)
+    return _without_the_needless(sorted(singles, key=lambda one: one.members[0].used_s), needs)
 
 
-def _without_the_needless(ordered: Sequence[Occupant], needed: Bytes) -> tuple[Occupant, ...]:
-    chosen: list[Occupant] = []
+def _needs(needed: Bytes) -> dict[str, int]:
+    return {pool: size for pool, size in needed.items() if size > 0}
+
+
+def _singles(occupants: Sequence[Occupant], needs: Bytes) -> list[_Leaving]:
+    """Each model that holds something of what is needed, longest unused first."""
+    useful = [one for one in occupants if any(one.holds.get(pool, 0) for pool in needs)]
+    useful.sort(key=lambda one: one.used_s)
+    return [
+        _Leaving(one.value_s + A_MOMENT_S * place, tuple(one.holds.get(pool, 0) for pool in needs), (one,))
+        for place, one in enumerate(useful, start=1)
+    ]
+
+
+def _worthwhile_sets(singles: Sequence[_Leaving], wanted: tuple[int, ...]) -> list[_Leaving]:
+    """Sets of these, cheapest first, without any that frees no more than a cheaper one."""
+    sets = [_Leaving(0.0, (0,) * len(wanted), ())]
+    for single in singles:
+        sets += [_both(one, single, wanted) for one in sets]
+    sets.sort(key=lambda one: one.cost_s)
+    front: list[_Leaving] = []
+    for one in sets:
+        if len(wanted) == 1:
+            if front and front[-1].freed >= one.freed:
+                continue
+        elif any(all(map(int.__ge__, cheaper.freed, one.freed)) for cheaper in front):
+            continue
+        front.append(one)
+    return front
+
+
+def _both(one: _Leaving, other: _Leaving, wanted: tuple[int, ...]) -> _Leaving:
+    """Bytes beyond what is wanted are worth nothing, so they are not counted."""
+    freed = tuple(map(min, map(int.__add__, one.freed, other.freed), wanted))
+    return _Leaving(one.cost_s + other.cost_s, freed, one.members + other.members)
+
+
+def _is_enough(freed: int, more: int, wanted: int) -> bool:
+    return freed + more >= wanted
+
+
+def _without_the_needless(ordered: Sequence[_Leaving], needs: Bytes) -> tuple[Occupant, ...]:
+    chosen: list[_Leaving] = []
     for one in ordered:
-        if covers(_sum(chosen), needed):
+        if _are_enough(chosen, needs):
             break
         chosen.append(one)
     for one in reversed(chosen[:-1]):  # an early small one is needless when a later large one covers it all
-        if covers(_sum([other for other in chosen if other is not one]), needed):
+        if _are_enough([other for other in chosen if other is not one], needs):
             chosen.remove(one)
-    return tuple(chosen)
+    return tuple(one.members[0] for one in chosen)
 
 
-def _value_per_byte(one: Occupant, needed: Bytes) -> float:
-    return one.value_s / max(1, sum(one.holds.get(pool, 0) for pool in needed))
+def _cost_per_byte(one: _Leaving) -> float:
+    return one.cost_s / sum(one.freed)
 
 
-def _sum(occupants: Sequence[Occupant]) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for one in occupants:
-        total = add(total, one.holds)
-    return total
+def _are_enough(sets: Sequence[_Leaving], needs: Bytes) -> bool:
+    return all(sum(one.freed[place] for one in sets) >= size for place, size in enumerate(needs.values()))

@@ -54,6 +54,8 @@ class Returned:
     ticket: int
     hold_s: float | None = None
     """Seconds to keep the model for this caller's next turn; None takes the model's own, 0 ends a hold at once."""
+    was_served: bool = True
+    """False when the engine failed or died under the request: then the lease is no sign of its health."""
 
 
 @dataclass(frozen=True, slots=True)

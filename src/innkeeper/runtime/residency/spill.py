@@ -35,6 +35,11 @@ class SpillWatch:
         self._usual.setdefault(model, deque(maxlen=64)).append(tokens_per_s)
         return False
 
+    def forget(self, model: str) -> None:
+        """Its past says nothing about it any more."""
+        self._slow.pop(model, None)
+        self._usual.pop(model, None)
+
     def reloaded(self, model: str) -> None:
         """A fresh load: slowness starts from nothing, the usual rate is kept."""
         self._slow.pop(model, None)
