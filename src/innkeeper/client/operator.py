@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -62,7 +62,8 @@ class Operator:
 
     def state(self) -> Mapping[str, Any]:  # JSON, for those who want it as it is
         """The same as the server sent it."""
-        return self._ask("GET", "/ps")
+        state: Mapping[str, Any] = self._ask("GET", "/ps")
+        return state
 
     def load(self, model: str) -> None:
         """Return when the model is ready."""
@@ -89,7 +90,7 @@ class Operator:
             Entry(one["number"], one["at"], fact_from_json(one["kind"], json.dumps(one["fact"]))) for one in told
         )
 
-    def chat(self, model: str, messages: Sequence[Mapping[str, str]]) -> Iterator[Heard]:
+    def chat(self, model: str, messages: Sequence[Mapping[str, str]]) -> Generator[Heard, None, None]:
         """The answer as it is made. Leaving the iteration early ends the work on the server."""
         body = {"model": model, "messages": list(messages), "stream": True}
         with self._answer("POST", "/v1/chat/completions", body) as answer:

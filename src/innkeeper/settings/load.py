@@ -80,8 +80,11 @@ class Loaded:
         return self.sources.file if self.stamp is not None else None
 
     def origin(self, name: Name) -> str:
-        """Where a setting was said, for people; "default" where nowhere."""
-        return self.origins.get(name, DEFAULT)
+        """Where a setting was said, for people; "default" where nowhere. A table may come from several places."""
+        if name in self.origins:
+            return self.origins[name]
+        parts = [origin for part, origin in self.origins.items() if part[: len(name)] == name]
+        return ", ".join(dict.fromkeys(parts)) or DEFAULT
 
     def is_stale(self) -> bool:
         """Whether the settings file is another now: by time, size or link, gone or come."""

@@ -136,12 +136,15 @@ def _taken_apart(text: str, wanted: str) -> tuple[Fraction, str]:
 
 
 def _shown(value: Any) -> Any:  # pydantic hands the validated value, of whatever type the field has
+    if isinstance(value, Mapping):
+        return {pool: in_words(part) for pool, part in value.items()}
     return in_words(value) if isinstance(value, int | Fraction) else value
 
 
-Size: TypeAlias = Annotated[int, BeforeValidator(size_bytes), PlainSerializer(_shown, when_used="json")]
-Amount: TypeAlias = Annotated[
-    int | Fraction, BeforeValidator(amount, json_schema_input_type=str), PlainSerializer(_shown, when_used="json")
-]
+AS_WRITTEN: Final = PlainSerializer(_shown, when_used="json")
+"""Sizes and shares are shown as a settings file would say them."""
+
+Size: TypeAlias = Annotated[int, BeforeValidator(size_bytes), AS_WRITTEN]
+Amount: TypeAlias = Annotated[int | Fraction, BeforeValidator(amount), AS_WRITTEN]
 Seconds: TypeAlias = Annotated[float, BeforeValidator(seconds)]
 Count: TypeAlias = Annotated[int, BeforeValidator(whole_number)]

@@ -11,10 +11,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator
 
 from innkeeper.runtime.catalog import Option
-from innkeeper.settings.quantities import Amount, Count, Seconds, Size, amount, seconds, size_bytes
+from innkeeper.settings.quantities import AS_WRITTEN, Amount, Count, Seconds, Size, amount, seconds, size_bytes
 
 CONSENT: Final = "yes, anyone who can reach this port may use it"
 """The words that open a door without keys to the network."""
@@ -88,9 +88,13 @@ def _option(value: object) -> Option:
 
 
 YesNo: TypeAlias = Annotated[bool, BeforeValidator(_yes_or_no)]
-Budget: TypeAlias = Annotated[int | Fraction | NamedAmounts | None, PlainValidator(_budget)]
-Memory: TypeAlias = Annotated[NamedBytes | None, PlainValidator(_memory)]
-KeepFor: TypeAlias = Annotated[float | None, PlainValidator(_keep_for)]
+Budget: TypeAlias = Annotated[int | Fraction | NamedAmounts | None, PlainValidator(_budget), AS_WRITTEN]
+Memory: TypeAlias = Annotated[NamedBytes | None, PlainValidator(_memory), AS_WRITTEN]
+KeepFor: TypeAlias = Annotated[
+    float | None,
+    PlainValidator(_keep_for),
+    PlainSerializer(lambda value: UNTIL_NEEDED if value is None else value, when_used="json"),
+]
 CacheType: TypeAlias = Literal["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1"]
 KindName: TypeAlias = Literal["chat", "completion", "embedding", "rerank"]
 

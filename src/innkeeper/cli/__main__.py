@@ -1,0 +1,5 @@
+"""`python -m innkeeper.cli` is `innkeeper`."""
+
+from innkeeper.cli import main
+
+main()

@@ -1,0 +1,106 @@
+"""The inn as a picture: a bar for each memory and a table of the models. Values in, something Rich can print out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from innkeeper.runtime.sizes import told
+from innkeeper.runtime.views import ModelView, PoolView, RuntimeView
+
+BAR_CELLS = 30
+
+STATE_STYLES: Mapping[str, str] = {
+    "ready": "green",
+    "loading": "yellow",
+    "draining": "magenta",
+    "unloading": "magenta",
+    "cold": "dim",
+}
+
+
+def picture(view: RuntimeView) -> RenderableType:
+    """Bars, models and a line about the callers."""
+    table = Table(box=None, pad_edge=False, collapse_padding=True)
+    for title in ("MODEL", "STATE", "MEMORY", "", "IN USE", "IDLE", "LEAVES IN"):
+        table.add_column(title, justify="right" if title in {"MEMORY", "IN USE"} else "left", no_wrap=title != "MODEL")
+    for model in _ordered(view.models):
+        table.add_row(*_row(model))
+    callers = Text(
+        f"{_count(view.serving, 'request')} served, {view.waiting} waiting · up {duration(view.up_s)}", "dim"
+    )
+    troubles = [Text(f"{model.id}: {model.trouble}", "yellow") for model in view.models if model.trouble]
+    return Group(*(bar(pool) for pool in view.pools), Text(), table, Text(), callers, *troubles)
+
+
+def bar(pool: PoolView) -> Text:
+    """One memory: what models hold, what is overhead, what others have taken, what is left of the budget."""
+    scale = max(pool.budget_bytes, 1)
+    overhead = _cells(pool.overhead_bytes, scale)
+    held = min(_cells(pool.held_bytes, scale), BAR_CELLS - overhead)
+    taken = min(_cells(max(pool.budget_bytes - pool.ceiling_bytes, 0), scale), BAR_CELLS - held - overhead)
+    return Text.assemble(
+        (f"{pool.name:<6}", "bold"),
+        "[",
+        ("█" * held, "green"),
+        ("▒" * overhead, "blue"),
+        " " * (BAR_CELLS - held - overhead - taken),
+        ("x" * taken, "red"),
+        "] ",
+        f"{told(pool.held_bytes)} of {told(pool.ceiling_bytes)}",
+        (f", {told(pool.free_bytes)} free on the machine", "dim"),
+    )
+
+
+def duration(seconds: float) -> str:
+    """ "12 s", "5 min", "3 h 10 min", "2 d 4 h"."""
+    whole = round(seconds)
+    if whole < 100:
+        return f"{whole} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def amounts(amount: Mapping[str, int]) -> str:
+    """Bytes by pool: "1.2 GiB"; with several pools each by name."""
+    parts = {pool: told(size) for pool, size in amount.items() if size}
+    if set(parts) <= {"ram"}:
+        return parts.get("ram", "0 B")
+    return " + ".join(f"{size} {pool}" for pool, size in sorted(parts.items()))
+
+
+def _row(model: ModelView) -> Iterator[str | Text]:
+    is_cold = model.state == "cold"
+    holds = model.needs if is_cold else model.held
+    yield Text(model.id, "bold" if not is_cold else "")
+    yield Text(model.state + (" 📌" if model.pinned else ""), STATE_STYLES.get(model.state, ""))
+    yield amounts(holds)
+    yield Text(model.sizing, "dim")
+    yield f"{model.leases}/{model.slots}" + (f" +{model.waiting}" if model.waiting else "")
+    yield duration(model.idle_s) if model.idle_s is not None else ""
+    yield _leaving(model)
+
+
+def _leaving(model: ModelView) -> str:
+    if model.pinned:
+        return "stays"
+    return duration(model.leaves_in_s) if model.leaves_in_s is not None else ""
+
+
+def _ordered(models: tuple[ModelView, ...]) -> list[ModelView]:
+    """Those in memory first, then by name."""
+    return sorted(models, key=lambda model: (model.state == "cold", model.id.lower()))
+
+
+def _cells(size_bytes: int, scale_bytes: int) -> int:
+    return min(BAR_CELLS, round(BAR_CELLS * size_bytes / scale_bytes))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

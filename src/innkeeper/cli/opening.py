@@ -1,0 +1,150 @@
+"""The screen with which the inn opens: memory, models, what fits together, the address, the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from innkeeper.cli.fits import Room, fitting, in_words
+from innkeeper.cli.inn import amounts
+from innkeeper.cli.rooms import rooms_of
+from innkeeper.discovery.found import Found
+from innkeeper.runtime.catalog import Catalog, Model
+from innkeeper.runtime.engine import Adapter, Footprint
+from innkeeper.runtime.errors import InnkeeperError
+from innkeeper.runtime.messages import Kind
+from innkeeper.runtime.sizes import told
+from innkeeper.settings.load import Loaded
+
+MOST_MODELS_SHOWN = 12
+MOST_PROBLEMS_SHOWN = 3
+A_FIRST_MODEL = "Qwen/Qwen3-0.6B-GGUF:Q8_0"
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """All that the screen tells."""
+
+    version: str
+    rooms: tuple[Room, ...]
+    models: tuple[Model, ...]
+    footprints: Mapping[str, Footprint]
+    troubles: Mapping[str, str]
+    """Why a model cannot be sized, by its id."""
+    found: Found
+    address: str
+    models_dir: str
+
+
+def opening(loaded: Loaded, found: Found, catalog: Catalog, adapters: Mapping[str, Adapter]) -> Opening:
+    """Sizes every model by its header. Nothing is loaded."""
+    footprints, troubles = sizes(catalog, adapters)
+    settings = loaded.settings
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return Opening(
+        version("innkeeper"),
+        rooms_of(settings),
+        tuple(catalog),
+        footprints,
+        troubles,
+        found,
+        f"http://{host}:{settings.port}",
+        str(settings.models_dir),
+    )
+
+
+def sizes(catalog: Catalog, adapters: Mapping[str, Adapter]) -> tuple[dict[str, Footprint], dict[str, str]]:
+    """What each model would hold, and of the others why that cannot be said."""
+    footprints: dict[str, Footprint] = {}
+    troubles: dict[str, str] = {}
+    for model in catalog:
+        adapter = adapters.get(model.engine)
+        if adapter is None:
+            troubles[model.id] = f"there is no engine {model.engine!r}; there are {', '.join(sorted(adapters))}"
+            continue
+        try:
+            footprints[model.id] = adapter.footprint(model)
+        except InnkeeperError as error:
+            troubles[model.id] = error.message
+    return footprints, troubles
+
+
+def screen(shown: Opening) -> RenderableType:
+    """What `innkeeper up` prints before it serves."""
+    return Group(
+        Text(f"Innkeeper {shown.version}", "bold"),
+        Text(),
+        *(_room(room) for room in shown.rooms),
+        Text(),
+        *(_models(shown) if shown.models else _nothing(shown)),
+        *_left_out(shown.found),
+        Text(),
+        Text.assemble(("address  ", "dim"), (shown.address + "/v1", "bold"), ("  OpenAI's API; Ctrl-C ends", "dim")),
+        Text.assemble(("next     ", "dim"), _next(shown)),
+    )
+
+
+def _room(room: Room) -> Text:
+    return Text.assemble(
+        ("memory   ", "dim"),
+        f"{room.name}: models may hold {told(room.budget_bytes)}",
+        (f" ({told(room.free_bytes)} free of {told(room.total_bytes)})", "dim"),
+    )
+
+
+def _models(shown: Opening) -> Iterator[RenderableType]:
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="bold", overflow="fold", max_width=38)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(style="dim", no_wrap=True)
+    for model in shown.models[:MOST_MODELS_SHOWN]:
+        footprint = shown.footprints.get(model.id)
+        known = shown.found.of_file(model.file) if model.file else None
+        table.add_row(
+            model.id,
+            amounts(footprint.bytes) if footprint else "?",
+            footprint.sizing.value if footprint else "unusable",
+            f"{_does(model)}, {known.keeper.value}" if known else _does(model),
+        )
+    yield table
+    if len(shown.models) > MOST_MODELS_SHOWN:
+        yield Text(f"and {len(shown.models) - MOST_MODELS_SHOWN} more: `innkeeper ps`", "dim")
+    yield Text()
+    result = fitting(shown.footprints, shown.rooms)
+    for sentence in in_words(result, shown.footprints, shown.rooms):
+        yield Text.assemble(("fits     ", "dim"), sentence)
+    for model_id, trouble in list(shown.troubles.items())[:MOST_PROBLEMS_SHOWN]:
+        yield Text.assemble(("trouble  ", "yellow"), f"{model_id}: {trouble}")
+
+
+def _nothing(shown: Opening) -> Iterator[RenderableType]:
+    looked_in = ", ".join(str(place.folder) for place in shown.found.looked_in)
+    yield Text("No model was found.", "bold yellow")
+    yield Text(f"Looked in {looked_in}." if looked_in else f"The folder {shown.models_dir} is not there.", "dim")
+    yield Text(f"Put a GGUF file into {shown.models_dir}, or fetch one, and start again.")
+
+
+def _left_out(found: Found) -> Iterator[RenderableType]:
+    for left in found.left_out[:MOST_PROBLEMS_SHOWN]:
+        yield Text.assemble(("left out ", "yellow"), f"{left.path}: {left.why}")
+    if len(found.left_out) > MOST_PROBLEMS_SHOWN:
+        yield Text(f"         and {len(found.left_out) - MOST_PROBLEMS_SHOWN} more: `innkeeper doctor`", "dim")
+
+
+def _next(shown: Opening) -> str:
+    chatting = [model.id for model in shown.models if Kind.CHAT in model.kinds and model.id in shown.footprints]
+    if chatting:
+        return f'innkeeper run {chatting[0]} "Who are you?"    innkeeper ps --watch'
+    if shown.models:
+        return "innkeeper ps --watch"
+    return f"innkeeper pull {A_FIRST_MODEL}"
+
+
+def _does(model: Model) -> str:
+    return "chat" if Kind.CHAT in model.kinds else ", ".join(sorted(kind.value for kind in model.kinds))
