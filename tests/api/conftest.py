@@ -1,0 +1,22 @@
+"""Fixtures of the HTTP door."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.api.doubles import Door, ScriptedRuntime, open_door
+
+
+@pytest.fixture
+async def runtime() -> ScriptedRuntime:
+    return ScriptedRuntime()
+
+
+@pytest.fixture
+async def door(runtime: ScriptedRuntime, tmp_path: Path) -> AsyncIterator[Door]:
+    """An open door: no keys, this machine only."""
+    async with open_door(runtime, tmp_path) as door:
+        yield door

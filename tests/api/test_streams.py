@@ -1,0 +1,316 @@
+"""Streams on a raw socket: what is sent, when, and what happens to those who leave."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from innkeeper.api.options import ApiOptions
+from innkeeper.runtime.errors import EngineDied, LoadFailed
+from innkeeper.runtime.messages import Began, Chunk, Done, Piece, Request
+from tests.api.doubles import NARRATOR, Door, ScriptedRuntime, Wire, chat_chunk, open_door, whole_answer, wire_to
+
+CHAT = "/v1/chat/completions"
+ASKS: dict[str, object] = {"model": NARRATOR, "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+BEGAN = Began(NARRATOR, "it was asked for", waited_s=3.0, load_s=2.5)
+IMPATIENT = ApiOptions(heartbeat_s=0.02, shutdown_within_s=5)
+
+
+class Teller:
+    """A script that says each piece when the test lets it."""
+
+    def __init__(self) -> None:
+        self.lines: asyncio.Queue[Chunk | EngineDied | LoadFailed] = asyncio.Queue()
+
+    async def __call__(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        line: Chunk | EngineDied | LoadFailed = chat_chunk("")
+        while not isinstance(line, Done):
+            line = await self.lines.get()
+            if isinstance(line, EngineDied | LoadFailed):
+                raise line
+            yield line
+
+    def say(self, *lines: Chunk | EngineDied | LoadFailed) -> None:
+        for line in lines:
+            self.lines.put_nowait(line)
+
+
+@pytest.fixture
+def teller(runtime: ScriptedRuntime) -> Teller:
+    teller = Teller()
+    runtime.script = teller
+    return teller
+
+
+async def next_events(wire: Wire, until: bytes) -> list[bytes]:
+    """Chunks up to and with the first that holds `until`."""
+    heard = []
+    while True:
+        heard.append(await wire.chunk())
+        assert heard[-1], f"the stream ended before {until!r}: {heard}"
+        if until in heard[-1]:
+            return heard
+
+
+class TestAStream:
+    async def test_says_how_it_is_to_be_relayed(self, door: Door) -> None:
+        """C63."""
+        async with wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS, x_request_id="turn-1")
+            answer = await wire.answer()
+
+        assert answer.status == 200
+        assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+        assert answer.headers["cache-control"] == "no-cache"
+        assert answer.headers["x-accel-buffering"] == "no"
+        assert answer.headers["x-request-id"] == "turn-1"
+        assert answer.headers["x-innkeeper-model"] == NARRATOR
+
+    async def test_relays_each_piece_before_the_next_is_made(self, door: Door, teller: Teller) -> None:
+        """C63."""
+        async with wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS)
+            for word in ("Once", " upon", " a"):
+                teller.say(BEGAN, chat_chunk(word)) if word == "Once" else teller.say(chat_chunk(word))
+                if word == "Once":
+                    await wire.head()
+                assert await wire.chunk() == b"data: " + chat_chunk(word).data + b"\n\n"
+            teller.say(Done())
+
+            assert await wire.chunk() == b"data: [DONE]\n\n"
+
+    async def test_ends_and_leaves_the_connection_for_the_next_request(self, door: Door) -> None:
+        """C67."""
+        async with wire_to(door) as wire:
+            for _ in range(3):
+                await wire.ask("POST", CHAT, ASKS)
+                assert (await wire.answer()).body.endswith(b"data: [DONE]\n\n")
+
+    async def test_of_an_error_after_its_first_piece_ends_with_the_error(self, door: Door, teller: Teller) -> None:
+        """C57, C67."""
+        teller.say(BEGAN, chat_chunk("Once"), EngineDied("killed"))
+        async with wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS)
+            body = (await wire.answer()).body
+
+        *_, error, done = body.strip().split(b"\n\n")
+        assert json.loads(error.removeprefix(b"data: "))["error"]["code"] == "engine_died"
+        assert done == b"data: [DONE]"
+
+    async def test_of_an_error_before_its_first_piece_is_an_ordinary_error(self, door: Door, teller: Teller) -> None:
+        teller.say(LoadFailed("broken"))
+        async with wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS)
+            answer = await wire.answer()
+
+        assert (answer.status, answer.error["code"]) == (502, "load_failed")
+
+    async def test_goes_out_in_order_when_requests_are_pipelined(self, door: Door) -> None:
+        async with wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS, x_request_id="first")
+            await wire.ask("POST", CHAT, ASKS, x_request_id="second")
+            answers = [await wire.answer(), await wire.answer()]
+
+        assert [answer.headers["x-request-id"] for answer in answers] == ["first", "second"]
+
+    async def test_without_any_piece_still_ends(self, door: Door, teller: Teller) -> None:
+        teller.say(BEGAN, Done())
+        async with wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS)
+
+            assert (await wire.answer()).body == b"data: [DONE]\n\n"
+
+
+class TestAQuietStream:
+    """C64: comments while there is nothing to say; never a fake data line."""
+
+    async def test_tells_the_place_in_the_queue_then_that_it_loads(
+        self, runtime: ScriptedRuntime, teller: Teller, tmp_path: Path
+    ) -> None:
+        async with open_door(runtime, tmp_path, IMPATIENT) as door, wire_to(door) as wire:
+            runtime.positions["turn-1"] = 2
+            await wire.ask("POST", CHAT, ASKS, x_request_id="turn-1")
+            status, headers = await wire.head()
+            waiting = await wire.chunk()
+            runtime.positions["turn-1"] = 0
+            loading = await next_events(wire, b": loading")
+
+        assert status == 200
+        assert "x-innkeeper-model" not in headers
+        assert waiting == b": waiting, position 2\n\n"
+        assert loading[-1] == b": loading\n\n"
+
+    async def test_says_working_when_the_model_is_ready(
+        self, runtime: ScriptedRuntime, teller: Teller, tmp_path: Path
+    ) -> None:
+        runtime.state = "ready"
+        async with open_door(runtime, tmp_path, IMPATIENT) as door, wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS)
+            await wire.head()
+
+            assert await wire.chunk() == b": working\n\n"
+
+    async def test_tells_who_answers_in_a_comment_when_the_headers_are_out(
+        self, runtime: ScriptedRuntime, teller: Teller, tmp_path: Path
+    ) -> None:
+        async with open_door(runtime, tmp_path, IMPATIENT) as door, wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS)
+            await wire.head()
+            teller.say(BEGAN, chat_chunk("Once"), Done())
+            events = await next_events(wire, b"[DONE]")
+
+        told = [event for event in events if b"x-innkeeper-model" in event]
+        assert b"".join(told) == (
+            b": x-innkeeper-model=tiny/narrator:q8_0 x-innkeeper-route=it was asked for "
+            b"x-innkeeper-waited-ms=3000.0 x-innkeeper-load-ms=2500.0\n\n"
+        )
+        assert [event for event in events if event.startswith(b"data")] == [
+            b"data: " + chat_chunk("Once").data + b"\n\n",
+            b"data: [DONE]\n\n",
+        ]
+
+    async def test_fills_a_silence_between_two_pieces_too(
+        self, runtime: ScriptedRuntime, teller: Teller, tmp_path: Path
+    ) -> None:
+        async with open_door(runtime, tmp_path, IMPATIENT) as door, wire_to(door) as wire:
+            teller.say(BEGAN, chat_chunk("Once"))
+            await wire.ask("POST", CHAT, ASKS)
+            await wire.head()
+            await next_events(wire, b"Once")
+            silence = [await wire.chunk(), await wire.chunk()]
+            teller.say(Done())
+            await next_events(wire, b"[DONE]")
+
+        assert all(event.startswith(b": ") for event in silence)
+
+    async def test_that_fails_ends_with_an_error_event(
+        self, runtime: ScriptedRuntime, teller: Teller, tmp_path: Path
+    ) -> None:
+        async with open_door(runtime, tmp_path, IMPATIENT) as door, wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS)
+            await wire.head()
+            teller.say(LoadFailed("broken"))
+            events = await next_events(wire, b"[DONE]")
+
+        assert b'"code": "load_failed"' in events[-1]
+
+    async def test_has_no_comments_when_nothing_is_late(self, door: Door) -> None:
+        async with wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS)
+
+            assert b"\n: " not in (await wire.answer()).body
+
+
+class TestACallerWhoLeaves:
+    """C65, C66, C68 at the door: whatever the runtime is doing for the caller, it is told to stop."""
+
+    @pytest.mark.parametrize("streams", [True, False], ids=["streaming", "not streaming"])
+    async def test_while_nothing_has_come_ends_the_request(
+        self, door: Door, runtime: ScriptedRuntime, teller: Teller, streams: bool
+    ) -> None:
+        async with wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS | {"stream": streams})
+            await runtime.was_asked()
+
+        await asyncio.wait_for(runtime.ended.wait(), 5)
+
+    async def test_in_the_middle_of_a_stream_ends_the_request(
+        self, door: Door, runtime: ScriptedRuntime, teller: Teller
+    ) -> None:
+        teller.say(BEGAN, chat_chunk("Once"))
+        async with wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS)
+            await wire.head()
+            await wire.chunk()
+
+        await asyncio.wait_for(runtime.ended.wait(), 5)
+
+    async def test_during_heartbeats_ends_the_request(
+        self, runtime: ScriptedRuntime, teller: Teller, tmp_path: Path
+    ) -> None:
+        async with open_door(runtime, tmp_path, IMPATIENT) as door:
+            async with wire_to(door) as wire:
+                await wire.ask("POST", CHAT, ASKS)
+                await wire.head()
+                await wire.chunk()
+
+            await asyncio.wait_for(runtime.ended.wait(), 5)
+
+    async def test_and_reads_nothing_holds_the_engine_back_and_still_ends_the_request(
+        self, door: Door, runtime: ScriptedRuntime
+    ) -> None:
+        said = 0
+
+        async def talks_for_ever(request: Request) -> AsyncGenerator[Chunk, None]:
+            nonlocal said
+            yield BEGAN
+            while True:
+                said += 1
+                await asyncio.sleep(0)  # as an engine's socket does
+                yield Piece(b'"' + b"x" * 65536 + b'"')
+
+        runtime.script = talks_for_ever
+        async with wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS)
+            await wire.head()
+            before = -1
+            while said != before:  # until the pipe is full
+                before = said
+                await asyncio.sleep(0.05)
+            assert said < 2000
+
+        await asyncio.wait_for(runtime.ended.wait(), 5)
+
+    async def test_frees_the_place_it_took(self, runtime: ScriptedRuntime, teller: Teller, tmp_path: Path) -> None:
+        options = replace(IMPATIENT, requests_at_once=1)
+        async with open_door(runtime, tmp_path, options) as door:
+            async with wire_to(door) as wire:
+                await wire.ask("POST", CHAT, ASKS)
+                await wire.head()
+            await asyncio.wait_for(runtime.ended.wait(), 5)
+            teller.say(BEGAN, whole_answer(runtime.asked[0]), Done())
+            async with wire_to(door) as wire:
+                await wire.ask("POST", CHAT, ASKS | {"stream": False})
+
+                assert (await wire.answer()).status == 200
+
+
+class TestRequestsOfOneName:
+    async def test_are_told_apart_while_both_are_under_way(
+        self, door: Door, runtime: ScriptedRuntime, teller: Teller
+    ) -> None:
+        async with wire_to(door) as one, wire_to(door) as other:
+            await one.ask("POST", CHAT, ASKS, x_request_id="turn-1")
+            await other.ask("POST", CHAT, ASKS, x_request_id="turn-1")
+            await runtime.was_asked(times=2)
+
+        assert {request.id for request in runtime.asked} == {"turn-1", "turn-1.2"}
+
+    async def test_that_cannot_be_in_a_header_gets_another(self, door: Door, runtime: ScriptedRuntime) -> None:
+        async with wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS, x_request_id="../" * 60)
+            answer = await wire.answer()
+
+        assert answer.headers["x-request-id"] == runtime.asked[0].id
+        assert runtime.asked[0].id.startswith("r-")
+
+
+class TestClosing:
+    async def test_lets_a_live_stream_end(self, runtime: ScriptedRuntime, teller: Teller, tmp_path: Path) -> None:
+        """C60 at the door."""
+        async with open_door(runtime, tmp_path) as door, wire_to(door) as wire:
+            teller.say(BEGAN, chat_chunk("Once"))
+            await wire.ask("POST", CHAT, ASKS)
+            await wire.head()
+            await wire.chunk()
+            door.server.close()
+            teller.say(chat_chunk(" upon"), Done())
+
+            events = await next_events(wire, b"[DONE]")
+
+        assert events[0] == b"data: " + chat_chunk(" upon").data + b"\n\n"
