@@ -25,13 +25,14 @@ test: $(VENV)/.dev  ## Run every test, with coverage.
 	@if [ -f tests/fetch_minilm.py ]; then $(BIN)/python tests/fetch_minilm.py || echo "Tests that need MiniLM will be skipped."; fi
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term
 
-check: $(VENV)/.dev  ## Format, lint, types, contracts between packages, dependencies, generated pages.
+check: $(VENV)/.dev  ## Format, lint, types, contracts between packages, dependencies, pins, generated pages.
 	@$(BIN)/ruff format --check --quiet $(SOURCES) || { echo "Run 'make fix'."; exit 1; }
 	@$(BIN)/ruff check --quiet $(SOURCES)
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-cache --no-timings | tail -n 2
 	@$(BIN)/deptry --no-ansi src 2>&1 | tail -n 1
 	@$(BIN)/python -m docs.generate --check
+	@$(BIN)/python -m pytest -q --no-header tests/project/test_dependencies.py || { echo "Run 'make constraints'."; exit 1; }
 	@echo "All checks pass."
 
 fix: $(VENV)/.dev  ## Format, repair what can be repaired, write the generated pages anew.

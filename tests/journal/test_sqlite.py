@@ -90,6 +90,35 @@ class TestRestart:
         assert [entry.fact for entry in story_in(file, "r-1", at_most=10)] == [finished()]
 
 
+class TestASuddenEnd:
+    def test_what_was_written_before_a_kill_is_there_and_numbers_go_on(self, file: Path) -> None:
+        script = """
+            import sys
+            from pathlib import Path
+            from innkeeper.runtime.facts import Leased
+            from innkeeper.runtime.journal.entry import Entry
+            from innkeeper.runtime.journal.sqlite import SqliteSink
+
+            sink = SqliteSink(Path(sys.argv[1]), clock=lambda: 0.0, gather_s=0.01)
+            number = 0
+            while True:
+                number += 1
+                sink.take(Entry(number, 0.0, Leased("r-1", "narrator", 0.5, 0.25)))
+                while number % 100 == 0 and len(sink.story("r-1", number)) < number:
+                    pass
+                if number % 100 == 0:
+                    print(number, flush=True)
+        """
+        command = [sys.executable, "-c", textwrap.dedent(script), str(file)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdout is not None
+            written = [int(child.stdout.readline()) for _ in range(3)][-1]
+            child.kill()
+        numbers = [entry.number for entry in story_in(file, "r-1", at_most=100_000)]
+        assert numbers[:written] == list(range(1, written + 1))
+        assert write(file, finished())[0].number == numbers[-1] + 1
+
+
 class TestForgetting:
     def test_entries_older_than_the_days_to_keep_go(self, opened: JournalFile, file: Path) -> None:
         opened.add([Entry(1, NOW - 31 * DAY_S, leased()), Entry(2, NOW - 29 * DAY_S, leased())])
