@@ -23,10 +23,12 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         BadSettings: The port is taken, is not ours to use, or the address is not this machine's.
     """
+    if not 0 <= port <= 65_535:  # getaddrinfo would take the remainder
+        raise BadSettings(f"{port} is no port: choose one from 1024 to 65535.", param="port")
     try:
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = found[0]
-    except (socket.gaierror, OverflowError, UnicodeError) as error:
+    except (socket.gaierror, UnicodeError, ValueError) as error:
         raise BadSettings(f"{host}:{port} is no address to listen on: {error}.", param="host") from error
     listener = socket.socket(family, kind, protocol)
     try:
@@ -93,15 +95,20 @@ class Server:
 
     def close(self) -> None:
         """Take no new connections; `run` returns soon after. Safe to repeat."""
-        self._server.should_exit = True
+        self._server.exit_soon()
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn without hands on our signals, and with an event where it has a flag."""
+    """uvicorn without hands on our signals, and with events where it has flags that it looks at."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.is_up = asyncio.Event()
+        self._exits = asyncio.Event()
+
+    def exit_soon(self) -> None:
+        self.should_exit = True
+        self._exits.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -110,3 +117,9 @@ class _Uvicorn(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         self.is_up.set()
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):  # tick 0 of uvicorn's ten a second is the one that sets the Date header
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await self._exits.wait()
