@@ -81,6 +81,9 @@ class Books:
         self.is_closing = False
         self.last_ticket = 0
         self.told_overdrawn: frozenset[str] = frozenset()
+        self.past_generations: dict[str, int] = {}
+        """Loads of models that were taken out of the catalogue: one that comes back counts on, so that no late
+        word about an earlier load can be taken for one about a later."""
 
     # ---- reading ----
 
@@ -238,6 +241,7 @@ class Books:
         """It is not in the catalogue any more, and not in memory."""
         assert resident.state is State.COLD, f"{resident.model} is {resident.state.value}"
         del self.residents[resident.model]
+        self.past_generations[resident.model] = resident.generation
         self.demand.forget(resident.model)
         self.forget_failures(resident.model)
 

@@ -43,7 +43,8 @@ def catalog_set(books: Books, told: CatalogSet) -> list[Effect]:
     for model, new in told.terms.items():
         resident = books.residents.get(model)
         if resident is None:
-            books.residents[model] = Resident(model, new, pinned=new.pinned)
+            generation = books.past_generations.pop(model, 0)
+            books.residents[model] = Resident(model, new, pinned=new.pinned, generation=generation)
             continue
         resident.is_removed = False
         if resident.terms.pinned != new.pinned:  # an operator's pin outlives a reload that does not speak of it
