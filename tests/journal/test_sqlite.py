@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import stat
 import subprocess
 import sys
 import textwrap
@@ -88,6 +89,12 @@ class TestRestart:
         with closing(sqlite3.connect(file)) as connection, connection:
             connection.execute("UPDATE entry SET kind = 'Dreamt' WHERE id = 1")
         assert [entry.fact for entry in story_in(file, "r-1", at_most=10)] == [finished()]
+
+
+class TestPrivacy:
+    def test_only_its_owner_may_read_the_file(self, file: Path) -> None:
+        write(file, leased())
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 class TestASuddenEnd:

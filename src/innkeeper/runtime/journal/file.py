@@ -31,6 +31,7 @@ class JournalFile:
             TooNew: A later version of Innkeeper wrote it.
         """
         file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)  # who asked what kind of thing and when is nobody else's business
         self._connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
         try:
             self._connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
