@@ -1,8 +1,8 @@
 """Bringing files of the Hugging Face Hub here: resumed where it stopped, checked before it counts.
 
-A file grows under `NAME.VERSION.part` and gets its name only when its hash is right, so a name never stands for half a file.
-The hub's own downloader neither goes on after an interruption nor compares hashes; its transport is used, with our
-own books about what is there.
+A file grows under `NAME.VERSION.part` and gets its name only when its hash is right, so a name never stands for half a
+file. The hub's own downloader neither goes on after an interruption nor compares hashes; its transport is
+used, with our own books about what is there.
 """
 
 from __future__ import annotations

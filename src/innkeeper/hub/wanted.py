@@ -118,7 +118,7 @@ def _is_named(path: str, what: str) -> bool:
 
 
 def _is_quantized_as(path: str, quantization: str) -> bool:
-    return re.search(rf"(^|[-._/]){re.escape(quantization)}([-._/]|$)", path, re.IGNORECASE) is not None
+    return re.search(rf"(^|[-._/]){re.escape(quantization)}([-./]|$)", path, re.IGNORECASE) is not None
 
 
 def _listed(groups: dict[str, tuple[RemoteFile, ...]]) -> str:

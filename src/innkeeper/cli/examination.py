@@ -1,0 +1,188 @@
+"""The doctor's questions to the machine, each answered with a finding and, where something is wrong, its fix."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+from innkeeper.cli.fits import fitting, in_words
+from innkeeper.cli.invocation import Invocation
+from innkeeper.cli.opening import sizes
+from innkeeper.cli.rooms import rooms_of
+from innkeeper.client.operator import Operator
+from innkeeper.runtime.engines.cores import usable_cores
+from innkeeper.runtime.engines.llama_server import LlamaServer
+from innkeeper.runtime.errors import InnkeeperError
+from innkeeper.runtime.sizes import told
+from innkeeper.settings.catalog import catalog_of, search
+from innkeeper.settings.load import Loaded
+from innkeeper.settings.values import Settings
+
+LITTLE_DISK_BYTES: Final = 2 * 1024**3
+"""Less than this free where models are kept is worth a note: few models are smaller."""
+
+
+class Verdict(Enum):
+    """How bad it is."""
+
+    FINE = "fine"
+    NOTE = "note"
+    WRONG = "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing the doctor saw."""
+
+    verdict: Verdict
+    topic: str
+    what: str
+    fix: str = ""
+
+
+def examine(invocation: Invocation) -> Iterator[Finding]:
+    """Everything, in the order in which things depend on each other. Bad settings end it early."""
+    yield from _machine()
+    try:
+        loaded = invocation.settings()
+    except InnkeeperError as error:
+        yield Finding(Verdict.WRONG, "settings", error.message)
+        return
+    yield Finding(Verdict.FINE, "settings", str(loaded.file) if loaded.file else "no file; everything by default")
+    for room in rooms_of(loaded.settings):
+        free = f"{told(room.free_bytes)} free of {told(room.total_bytes)}"
+        yield Finding(Verdict.FINE, room.name, f"{free}; models may hold {told(room.budget_bytes)}")
+    yield from _engines(loaded)
+    yield _home(loaded.settings.home)
+    yield _models_disk(loaded.settings.models_dir)
+    yield _port(invocation.server(), loaded.settings)
+    yield _hub()
+    yield from _models(loaded)
+
+
+def _machine() -> Iterator[Finding]:
+    yield Finding(
+        Verdict.FINE, "innkeeper", f"{importlib.metadata.version('innkeeper')}, Python {platform.python_version()}"
+    )
+    system = platform.system()
+    yield Finding(
+        Verdict.FINE if system == "Linux" else Verdict.WRONG,
+        "system",
+        f"{system} {platform.release()}, {platform.machine()}",
+        "" if system == "Linux" else "Innkeeper runs on Linux.",
+    )
+    yield Finding(Verdict.FINE, "cpu", f"{_cpu_name()}, {usable_cores()} of {os.cpu_count()} cores to use")
+
+
+def _cpu_name(info: Path = Path("/proc/cpuinfo")) -> str:
+    try:
+        lines = info.read_text().splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model")))
+    return next(named, platform.processor() or platform.machine())
+
+
+def _engines(loaded: Loaded) -> Iterator[Finding]:
+    if importlib.util.find_spec("xllamacpp") is None:
+        yield Finding(Verdict.WRONG, "xllamacpp", "not installed", "pip install xllamacpp")
+    else:
+        yield Finding(Verdict.FINE, "xllamacpp", importlib.metadata.version("xllamacpp"))
+    try:
+        ctypes.CDLL("libgomp.so.1")
+        yield Finding(Verdict.FINE, "libgomp", "there; xllamacpp computes with it")
+    except OSError:
+        yield Finding(
+            Verdict.WRONG,
+            "libgomp",
+            "libgomp.so.1 is missing, so the engine in xllamacpp cannot start",
+            "apt-get install libgomp1",
+        )
+    configured = loaded.settings.llama_cpp.server_program
+    program = configured or shutil.which("llama-server", path=loaded.sources.environ.get("PATH"))
+    if program is None:
+        yield Finding(Verdict.FINE, "llama-server", "none on the PATH; the one in xllamacpp is used")
+        return
+    try:
+        probed = LlamaServer.probe(Path(program), dict(loaded.sources.environ))
+        yield Finding(Verdict.FINE, "llama-server", f"{probed.path}, version {probed.version}")
+    except InnkeeperError as error:
+        yield Finding(Verdict.WRONG if configured else Verdict.NOTE, "llama-server", error.message)
+
+
+def _home(home: Path) -> Finding:
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home):
+            pass
+    except OSError as error:
+        fix = "Choose a folder you may write to: INNKEEPER_HOME or `home` in the settings."
+        return Finding(Verdict.WRONG, "home", f"{home} cannot be written: {error.strerror}", fix)
+    return Finding(Verdict.FINE, "home", f"{home}, {told(shutil.disk_usage(home).free)} free")
+
+
+def _models_disk(folder: Path) -> Finding:
+    if not folder.is_dir():
+        return Finding(Verdict.NOTE, "models_dir", f"{folder} is not there yet; `innkeeper pull` makes it")
+    free_bytes = shutil.disk_usage(folder).free
+    verdict = Verdict.FINE if free_bytes >= LITTLE_DISK_BYTES else Verdict.NOTE
+    return Finding(verdict, "models_dir", f"{folder}, {told(free_bytes)} free")
+
+
+def _port(server: Operator, settings: Settings) -> Finding:
+    address = f"{settings.host}:{settings.port}"
+    try:
+        view = server.view()
+    except InnkeeperError as error:
+        if error.code != "server_absent":
+            return Finding(Verdict.NOTE, "port", f"{address} answers, but not to us: {error.message}")
+    else:
+        return Finding(Verdict.FINE, "port", f"an Innkeeper {view.version} is running at {address}")
+    from innkeeper.api.server import listen
+
+    try:
+        listen(settings.host, settings.port).close()
+    except InnkeeperError as error:
+        return Finding(Verdict.WRONG, "port", error.message)
+    return Finding(Verdict.FINE, "port", f"{address} is free")
+
+
+def _hub() -> Finding:
+    if importlib.util.find_spec("huggingface_hub") is None:
+        return Finding(Verdict.NOTE, "pull", "the extra `hub` is not installed", "pip install 'innkeeper[hub]'")
+    return Finding(Verdict.FINE, "pull", f"huggingface-hub {importlib.metadata.version('huggingface_hub')}")
+
+
+def _models(loaded: Loaded) -> Iterator[Finding]:
+    from innkeeper import assemble
+
+    found = search(loaded)
+    for left in found.left_out:
+        yield Finding(Verdict.NOTE, "left out", f"{left.path}: {left.why}")
+    try:
+        catalog = catalog_of(loaded.settings, found)
+    except InnkeeperError as error:
+        yield Finding(Verdict.WRONG, "models", error.message)
+        return
+    if not len(catalog):
+        yield Finding(Verdict.NOTE, "models", "none was found", "Put a GGUF file into ./models or `innkeeper pull` one.")
+        return
+    footprints, troubles = sizes(catalog, assemble.adapters(loaded))
+    for model_id, footprint in footprints.items():
+        amount = " + ".join(f"{told(size)} {pool}" for pool, size in footprint.bytes.items() if size) or "0 B"
+        yield Finding(Verdict.FINE, "model", f"{model_id}: {amount} ({footprint.sizing.value})")
+    for model_id, trouble in troubles.items():
+        yield Finding(Verdict.WRONG, "model", f"{model_id}: {trouble}")
+    rooms = rooms_of(loaded.settings)
+    for sentence in in_words(fitting(footprints, rooms), footprints, rooms):
+        yield Finding(Verdict.FINE, "fits", sentence)
