@@ -106,6 +106,7 @@ class TestAKeyForSomeModels:
             hidden = await wire.answer()
 
         assert [model["id"] for model in listed["data"]] == [NARRATOR, EMBEDDER]
+        assert SECRET.encode() not in hidden.body.replace(f"'{SECRET}'".encode(), b"", 1)
         assert (hidden.status, hidden.error["code"]) == (404, "model_not_found")
 
     async def test_uses_only_those(self, token: str, door: Door, runtime: ScriptedRuntime) -> None:
@@ -130,6 +131,15 @@ class TestAKeyForSomeModels:
             answer = await wire.answer()
 
         assert (answer.status, answer.error["param"]) == (400, "model")
+
+    async def test_is_not_told_of_others_when_its_own_cannot_do_the_work(self, token: str, door: Door) -> None:
+        body: dict[str, object] = {"model": EMBEDDER, "messages": [{"role": "user", "content": "Hi"}]}
+        async with wire_to(door) as wire:
+            await wire.ask("POST", "/v1/chat/completions", body, authorization=bearer(token))
+            answer = await wire.answer()
+
+        assert (answer.status, answer.error["code"]) == (400, "not_supported")
+        assert SECRET.encode() not in answer.body
 
     async def test_does_not_operate_the_server(self, token: str, door: Door, runtime: ScriptedRuntime) -> None:
         async with wire_to(door) as wire:
@@ -266,7 +276,7 @@ class TestExposure:
 
     @pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.168.0.7", "inn.example", "localhost.example"])
     def test_to_others_is_refused_without_keys_and_says_what_to_do(self, host: str) -> None:
-        with pytest.raises(BadSettings, match=r"innkeeper key add.*127\.0\.0\.1"):
+        with pytest.raises(BadSettings, match=r"innkeeper keys add.*127\.0\.0\.1"):
             check_exposure(host, has_keys=False, consent=False)
 
     @pytest.mark.parametrize(("has_keys", "consent"), [(True, False), (False, True)])

@@ -50,7 +50,7 @@ async def _collect(receive: Receive, limit_bytes: int) -> bytes:
 
 def _too_large(limit_bytes: int, size_bytes: int) -> BodyTooLarge:
     return BodyTooLarge(
-        f"The body has at least {size_bytes} bytes; the limit is {limit_bytes}. Send less, or raise body_limit_bytes.",
+        f"The body has at least {size_bytes} bytes; the limit is {limit_bytes}. Send less, or raise api.body_limit.",
         size_bytes=size_bytes,
         limit_bytes=limit_bytes,
     )

@@ -25,7 +25,7 @@ def check_exposure(host: str, has_keys: bool, consent: bool) -> None:
         return
     raise BadSettings(
         f"The server would listen on {host or 'every address'} without any API key: whoever reaches this machine could "
-        "use the models and unload them. Make a key with `innkeeper key add NAME`, or listen on 127.0.0.1, or say in "
+        "use the models and unload them. Make a key with `innkeeper keys add NAME`, or listen on 127.0.0.1, or say in "
         "the settings that you want an open server.",
         param="host",
     )

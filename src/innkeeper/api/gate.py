@@ -86,7 +86,7 @@ class Gate:
             if not is_safe_name(host, self._allowed_hosts):
                 raise NotAllowed(
                     f"This server does not go by the name {host[:100]!r}. Use localhost or its address, add the name "
-                    "to allowed_hosts, or make an API key."
+                    "to api.allowed_hosts, or make an API key."
                 )
             return None
         return _known(keys, headers.get(b"authorization", b""))

@@ -20,8 +20,10 @@ from innkeeper.api.limits import Limits
 from innkeeper.api.options import ApiOptions
 from innkeeper.api.port import Runtime
 from innkeeper.api.presence import until_the_caller_leaves
-from innkeeper.runtime.errors import InnkeeperError, InvalidRequest, UnknownModel
+from innkeeper.runtime.catalog import Catalog
+from innkeeper.runtime.errors import InnkeeperError
 from innkeeper.runtime.messages import Began, Done, Kind, Piece, Request
+from innkeeper.runtime.routing.router import route
 from innkeeper.runtime.wire.hints import parse_hints
 from innkeeper.runtime.wire.openai.models import list_document, model_document
 from innkeeper.runtime.wire.openai.requests import parse_request
@@ -89,7 +91,7 @@ class _Ask:
         )
         hints = parse_hints(caller.headers)
         request = parse_request(self._kind, raw, request_id=request_id, client=caller.name, hints=hints)
-        return _within_scope(request, caller, self._house.runtime.catalog.default)
+        return _within_scope(request, caller, self._house.runtime.catalog)
 
     async def _stream(self, request: Request, receive: Receive, send: Send) -> None:
         stream = EventStream(
@@ -140,14 +142,11 @@ class _Models:
 
     async def list(self, http: HttpRequest) -> Response:
         caller = caller_of(http.scope)
-        seen = (model for model in self._runtime.catalog if caller.may_use(model.id))
-        return _json(list_document(seen, self._created_s))
+        return _json(list_document(_scope_of(caller, self._runtime.catalog), self._created_s))
 
     async def get(self, http: HttpRequest) -> Response:
-        model_id: str = http.path_params["model"]
-        if not caller_of(http.scope).may_use(model_id):
-            raise _out_of_scope(model_id)
-        return _json(model_document(self._runtime.catalog.get(model_id), self._created_s))
+        seen = _scope_of(caller_of(http.scope), self._runtime.catalog)
+        return _json(model_document(seen.get(http.path_params["model"]), self._created_s))
 
 
 def _json(document: object) -> Response:
@@ -164,23 +163,21 @@ def _unique(request_id: str, asked: set[str]) -> str:
     return unique
 
 
-def _within_scope(request: Request, caller: Caller, default: str | None) -> Request:
-    """The request, held to the models of the caller's key. One that names none gets the default, if that is allowed."""
+def _within_scope(request: Request, caller: Caller, catalog: Catalog) -> Request:
+    """The request, routed among the models of the caller's key alone, as if there were no others.
+
+    Raises:
+        RequestError: As `route` does; the message names no model outside the scope.
+    """
     if caller.key is None or caller.key.models is None:
         return request
-    if request.model is not None:
-        if not caller.may_use(request.model):
-            raise _out_of_scope(request.model)
-        return request
-    if default is None or not caller.may_use(default):
-        allowed = ", ".join(caller.key.models) or "none"
-        raise InvalidRequest(f"Name a model: this API key may use only some. Models: {allowed}.", param="model")
-    return replace(request, model=default)
+    return replace(request, model=route(request, _scope_of(caller, catalog)).candidates[0])
 
 
-def _out_of_scope(model: str) -> UnknownModel:
-    """The same status as for a model that is not there: a key does not learn what else exists."""
-    return UnknownModel(f"There is no model {model[:80]!r} for this API key.", param="model")
+def _scope_of(caller: Caller, catalog: Catalog) -> Catalog:
+    """What of the catalogue exists as far as the caller is concerned."""
+    default = catalog.default if catalog.default is not None and caller.may_use(catalog.default) else None
+    return Catalog(tuple(model for model in catalog if caller.may_use(model.id)), default)
 
 
 def _why_quiet(runtime: Runtime, request: Request) -> str:

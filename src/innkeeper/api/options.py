@@ -21,7 +21,7 @@ class ApiOptions:
     heartbeat_s: float = 2.0
     """Seconds of silence in a streamed answer after which a comment line says why."""
 
-    body_limit_bytes: int = 32 * 2**20
+    body_limit_bytes: int = 16 * 2**20
     """Largest body of a request."""
 
     body_within_s: float = 60.0
