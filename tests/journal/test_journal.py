@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from innkeeper.runtime.facts import Asked, Evicted, Routed
+from innkeeper.runtime.facts import Asked, Evicted, FirstWords, LoadRefused, ModelLoaded, ModelMoved, Routed
 from innkeeper.runtime.journal.entry import Entry
 from innkeeper.runtime.journal.journal import Journal
 from tests.journal.some_facts import finished, leased
@@ -48,8 +48,8 @@ class Shelf:
         self.entries = entries
         self.next_number = entries[-1].number + 1 if entries else 1
 
-    def story(self, subject: str, at_most: int) -> tuple[Entry, ...]:
-        return self.entries[-at_most:]
+    def story(self, subject: str, at_most: int, before: int) -> tuple[Entry, ...]:
+        return tuple(entry for entry in self.entries if entry.number < before)[-at_most:]
 
 
 def ticking() -> Journal:
@@ -123,6 +123,31 @@ class TestStory:
 
     def test_a_name_never_heard_has_an_empty_story(self) -> None:
         assert ticking().story("nobody") == ()
+
+    def test_of_a_request_tells_what_happened_to_its_model_while_it_waited(self) -> None:
+        journal = ticking()
+        journal.record(ModelLoaded("scribe", 1, 1.0))
+        asked = journal.record(Asked("r-1", "chat", "scribe", None, "local"))
+        journal.record(Asked("r-2", "chat", "scribe", None, "local"))
+        evicted = journal.record(Evicted("narrator", "scribe", {"ram": 1}, 0.5))
+        journal.record(ModelLoaded("embedder", 1, 1.0))
+        loaded = journal.record(ModelLoaded("scribe", 2, 1.0))
+        got = journal.record(leased("r-1", "scribe"))
+        said = journal.record(FirstWords("r-1", "scribe", None, 1.5))
+        journal.record(ModelMoved("scribe", 2, "ready", "draining", "evicted"))
+        ended = journal.record(finished("r-1", "scribe"))
+        assert journal.story("r-1") == (asked, evicted, loaded, got, said, ended)
+
+    def test_of_a_request_that_still_waits_tells_what_has_happened_so_far(self) -> None:
+        journal = ticking()
+        asked = journal.record(Asked("r-1", "chat", "scribe", None, "local"))
+        refused = journal.record(LoadRefused("scribe", "no such file", 5.0))
+        assert journal.story("r-1") == (asked, refused)
+
+    def test_of_a_model_tells_its_requests_and_its_moves(self) -> None:
+        journal = ticking()
+        entries = (journal.record(leased("r-1")), journal.record(ModelMoved("narrator", 1, "ready", "cold", "gone")))
+        assert journal.story("narrator") == entries
 
     def test_it_ends_with_the_newest_when_it_is_longer_than_asked_for(self) -> None:
         journal = ticking()

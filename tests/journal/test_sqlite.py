@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from innkeeper.runtime.facts import Asked, Fact
+from innkeeper.runtime.facts import Asked, Fact, ModelLoaded
 from innkeeper.runtime.journal.entry import Entry
 from innkeeper.runtime.journal.file import JournalFile, story_in
 from innkeeper.runtime.journal.journal import Journal
@@ -66,6 +66,15 @@ class TestRestart:
         assert journal.story("r-1") == (*first, latest)
         journal.close()
 
+    def test_the_story_of_an_earlier_request_tells_what_its_model_did_meanwhile(self, file: Path) -> None:
+        asked, loaded, got = write(
+            file, Asked("r-1", "chat", "narrator", None, "local"), ModelLoaded("narrator", 1, 1.0), leased()
+        )
+        sink = sink_at(file)
+        journal = Journal(lambda: NOW, [sink], archive=sink)
+        assert journal.story("r-1") == (asked, loaded, got)
+        journal.close()
+
     def test_numbers_go_on_where_the_earlier_run_ended(self, file: Path) -> None:
         write(file, leased(), leased())
         assert [entry.number for entry in write(file, finished())] == [3]
@@ -111,7 +120,7 @@ class TestASuddenEnd:
             while True:
                 number += 1
                 sink.take(Entry(number, 0.0, Leased("r-1", "narrator", 0.5, 0.25)))
-                while number % 100 == 0 and len(sink.story("r-1", number)) < number:
+                while number % 100 == 0 and len(sink.story("r-1", number, number + 1)) < number:
                     pass
                 if number % 100 == 0:
                     print(number, flush=True)
@@ -200,7 +209,7 @@ class TestTrouble:
         with caplog.at_level(logging.WARNING):
             sink.close()
         assert "2 facts were lost" in caplog.text
-        assert [entry.number for entry in sink.story("r-1", at_most=10)] == [1, 2, 3]
+        assert [entry.number for entry in sink.story("r-1", at_most=10, before=10)] == [1, 2, 3]
 
     def test_a_file_of_a_later_version_is_left_as_it_is(self, file: Path, caplog: pytest.LogCaptureFixture) -> None:
         write(file, leased())
@@ -230,7 +239,7 @@ class TestTrouble:
                 pass
             resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
             sink.close()
-            print(len(sink.story("narrator", 2_000)))
+            print(len(sink.story("narrator", 2_000, 2_000)))
         """
         command = [sys.executable, "-c", textwrap.dedent(script), str(file)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)

@@ -42,6 +42,9 @@ class Archive(Protocol):
         """The number after the newest entry kept; 1 when there is none."""
         ...
 
-    def story(self, subject: str, at_most: int) -> tuple[Entry, ...]:
-        """The newest entries that name `subject`, oldest first. Reads the disk; empty where it cannot."""
+    def story(self, subject: str, at_most: int, before: int) -> tuple[Entry, ...]:
+        """The newest entries with a number below `before` that name `subject`, oldest first.
+
+        Reads the disk; empty where it cannot.
+        """
         ...

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -96,17 +97,19 @@ class JournalFile:
         return int(number)
 
 
-def story_in(file: Path, subject: str, at_most: int) -> tuple[Entry, ...]:
-    """The newest entries of `file` that name `subject`, oldest first; entries of an unknown kind are left out.
+def story_in(file: Path, subject: str, at_most: int, before: int = sys.maxsize) -> tuple[Entry, ...]:
+    """The newest entries of `file` numbered below `before` that name `subject`, oldest first.
+
+    Entries of a kind that this version does not know are left out.
 
     May be called from any thread while another one writes. Raises sqlite3.Error.
     """
     query = (
         "SELECT entry.number, entry.at, entry.kind, entry.fact FROM subject JOIN entry ON entry.id = subject.entry"
-        " WHERE subject.name = ? ORDER BY subject.entry DESC LIMIT ?"
+        " WHERE subject.name = ? AND entry.number < ? ORDER BY subject.entry DESC LIMIT ?"
     )
     with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as reading:
-        rows = reading.execute(query, (_storable(subject), at_most)).fetchall()
+        rows = reading.execute(query, (_storable(subject), before, at_most)).fetchall()
     return tuple(entry for row in reversed(rows) if (entry := _read(*row)) is not None)
 
 

@@ -6,15 +6,20 @@ A sink stores, counts or tells. One that raises is reported once and skipped: re
 from __future__ import annotations
 
 import logging
+import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import count
+from typing import Final
 
-from innkeeper.runtime.facts import Fact
+from innkeeper.runtime.facts import Fact, Finished, FirstWords
 from innkeeper.runtime.journal.entry import Archive, Entry, Sink
 from innkeeper.runtime.journal.subjects import subjects
 
 _log = logging.getLogger(__name__)
+
+_MEANWHILE: Final = 200
+"""Entries about each of its models in which the story of a request looks for what happened while it waited."""
 
 
 class Journal:
@@ -61,16 +66,36 @@ class Journal:
         return tuple(reversed(newest_first))
 
     def story(self, subject: str, at_most: int = 1_000) -> tuple[Entry, ...]:
-        """The newest entries that name this request or this model, oldest first; empty for a name never heard."""
+        """The newest entries that name this request or this model, oldest first; empty for a name never heard.
+
+        The story of a request also tells what happened in memory to the models it may go to, from its arrival until
+        its first words or its ending: who had to leave, what loaded, what failed.
+        """
+        told = self._naming(subject, at_most, self._end())
+        return tuple(sorted([*told, *self._meanwhile(subject, told)], key=lambda entry: entry.number)[-at_most:])
+
+    def _meanwhile(self, request: str, told: tuple[Entry, ...]) -> list[Entry]:
+        if not told or getattr(told[0].fact, "request", None) != request:
+            return []
+        began = told[0].number
+        until = next((one.number for one in told if isinstance(one.fact, FirstWords | Finished)), self._end())
+        models = {name for entry in told for name in subjects(entry.fact)} - {request}
+        around = {one.number: one for model in models for one in self._naming(model, _MEANWHILE, until)}
+        return [one for one in around.values() if one.number > began and not hasattr(one.fact, "request")]
+
+    def _naming(self, subject: str, at_most: int, before: int) -> tuple[Entry, ...]:
+        """The newest entries with a number below `before` that name `subject`, oldest first."""
         kept = tuple(self._kept)
-        told = [entry for entry in reversed(kept) if subject in subjects(entry.fact)][:at_most]
+        told = [one for one in reversed(kept) if one.number < before and subject in subjects(one.fact)][:at_most]
         told.reverse()
         if self._archive is None or len(told) == at_most:
             return tuple(told)
-        oldest = kept[0].number if kept else None
-        older = self._archive.story(subject, at_most)
-        before = [entry for entry in older if oldest is None or entry.number < oldest]
-        return (*before, *told)[-at_most:]
+        oldest = kept[0].number if kept else before
+        return (*self._archive.story(subject, at_most - len(told), min(oldest, before)), *told)
+
+    def _end(self) -> int:
+        """A number above that of every entry so far."""
+        return self._kept[-1].number + 1 if self._kept else sys.maxsize
 
     def close(self) -> None:
         """Let every sink finish. Facts recorded afterwards are kept in memory only."""

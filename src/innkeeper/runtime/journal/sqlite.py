@@ -86,10 +86,10 @@ class SqliteSink:
         self._something_waits.set()
         self._thread.join(_CLOSE_S)
 
-    def story(self, subject: str, at_most: int) -> tuple[Entry, ...]:
-        """The newest entries on disk that name `subject`, oldest first; empty where the file cannot be read."""
+    def story(self, subject: str, at_most: int, before: int) -> tuple[Entry, ...]:
+        """The newest entries on disk numbered below `before` that name `subject`; empty where it cannot be read."""
         try:
-            return story_in(self._path, subject, at_most)
+            return story_in(self._path, subject, at_most, before)
         except sqlite3.Error as error:
             _log.warning("The journal %s cannot be read (%s); the story is what memory holds.", self._path, error)
             return ()
