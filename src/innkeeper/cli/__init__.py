@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 
-def main() -> None:
-    """Run the command line of this process and end it. Errors of ours become one message and an exit code."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line, by default that of this process, and end it: SystemExit is always raised.
+
+    Errors of ours become one message and an exit code.
+    """
     from innkeeper.cli.app import build
     from innkeeper.cli.invocation import exit_code, tell_error
     from innkeeper.runtime.errors import InnkeeperError
 
     try:
-        build()(prog_name="innkeeper")
+        build()(arguments, prog_name="innkeeper")
     except InnkeeperError as error:
         tell_error(error)
         sys.exit(exit_code(error))
