@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,9 +16,12 @@ from innkeeper.runtime.engines.llama_server import LlamaServer
 
 
 @asynccontextmanager
-async def opened_adapter(*, has_spare: bool = False, server: LlamaServer | None = None) -> AsyncIterator[LlamaCpp]:
+async def opened_adapter(
+    *, has_spare: bool = False, server: LlamaServer | None = None, sockets: Path | None = None
+) -> AsyncIterator[LlamaCpp]:
     """An adapter whose sockets lie in a folder of its own; afterwards no child, socket or folder may be left."""
-    sockets = Path(tempfile.mkdtemp(prefix="t-"))
+    own = Path(tempfile.mkdtemp(prefix="t-"))
+    sockets = sockets or own
     adapter = LlamaCpp(has_spare=has_spare, server=server, sockets=sockets, threads=1)
     before = children()
     try:
@@ -27,7 +32,7 @@ async def opened_adapter(*, has_spare: bool = False, server: LlamaServer | None 
         assert not entries(sockets), "a socket or folder was left behind"
     finally:
         await adapter.close()
-        shutil.rmtree(sockets)
+        shutil.rmtree(own)
 
 
 def entries(folder: Path) -> set[str]:
@@ -47,6 +52,14 @@ def children(of_pid: int | None = None) -> set[int]:
     for task in Path(f"/proc/{pid}/task").iterdir():
         found |= {int(child) for child in (task / "children").read_text().split()}
     return found
+
+
+async def until_gone(pid: int, limit_s: float = 20.0) -> None:
+    """Wait for a process that is not ours to wait for. It is reaped a moment after it was killed."""
+    deadline = time.monotonic() + limit_s
+    while is_alive(pid) or pid in children():
+        assert time.monotonic() < deadline, f"{pid} lives on"
+        await asyncio.sleep(0.005)
 
 
 def is_alive(pid: int) -> bool:

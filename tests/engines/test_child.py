@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,7 +13,7 @@ import pytest
 
 from innkeeper.runtime.engines.child import Child, child_environment
 from innkeeper.runtime.engines.log_ring import LINE_BYTES, LogRing
-from tests.engines.fixtures import is_alive, open_descriptors
+from tests.engines.fixtures import is_alive, open_descriptors, until_gone
 
 LIMIT_S = 20.0
 
@@ -85,7 +84,7 @@ class TestStopping:
             async with asyncio.timeout(LIMIT_S):
                 await child.stop()
 
-            await _until_gone(grandchild)
+            await until_gone(grandchild)
 
     async def test_a_grandchild_goes_also_when_the_child_dies_by_itself(self) -> None:
         async with python(HAS_A_GRANDCHILD, says="grandchild") as child:
@@ -97,7 +96,7 @@ class TestStopping:
 
             async with asyncio.timeout(LIMIT_S):
                 await child.gone()
-            await _until_gone(grandchild)
+            await until_gone(grandchild)
 
     async def test_many_stops_at_once_end_together(self) -> None:
         """C56"""
@@ -216,11 +215,3 @@ class TestEnvironment:
         }
 
         assert child_environment(environment) == {"PATH": "/bin", "CUDA_VISIBLE_DEVICES": "0"}
-
-
-async def _until_gone(pid: int) -> None:
-    """Not ours to wait for: the system reaps it, a moment after it was killed."""
-    deadline = time.monotonic() + LIMIT_S
-    while is_alive(pid):
-        assert time.monotonic() < deadline, f"{pid} lives on"
-        await asyncio.sleep(0.005)

@@ -77,6 +77,10 @@ class LlamaCpp:
         self._folder = PrivateFolder(self._sockets)
         self._spare.refill(rest_s=0)
 
+    async def spare_ready(self) -> None:
+        """Return when the next load finds a spare; at once where none is wanted."""
+        await self._spare.ready()
+
     async def close(self) -> None:
         """End the spare and remove the private folder. Engines are stopped before. Safe to repeat."""
         await self._spare.close()
@@ -88,6 +92,11 @@ class LlamaCpp:
     def overhead_bytes(self) -> int:
         """Bytes of RAM we hold beside the models: the spare."""
         return self._spare.overhead_bytes
+
+    @property
+    def folder(self) -> Path | None:
+        """The private folder of the sockets; None while closed."""
+        return self._folder.path if self._folder is not None else None
 
     def log(self, model_id: str) -> tuple[str, ...]:
         """The last lines that the children of this model wrote, oldest first."""
@@ -109,6 +118,7 @@ class LlamaCpp:
             BadSettings: An option is unknown or of the wrong type.
         """
         header = _header(model)
+        role_of(model)
         tokens = context_of(model, context, header)
         options = options_of(model, header, tokens)
         if model.declared is not None:

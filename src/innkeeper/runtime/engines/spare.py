@@ -53,6 +53,13 @@ class Spare:
         if self._is_wanted and self._waiting is None and self._resting is None:
             self._resting = asyncio.create_task(self._start_after(rest_s), name="start a spare worker")
 
+    async def ready(self) -> None:
+        """Return when the spare that is being started waits for work; at once where none is coming."""
+        if self._resting is not None:
+            await asyncio.wait({self._resting})
+        if self._waiting is not None:
+            await self._waiting.idle()
+
     async def close(self) -> None:
         """End the spare and make no more; return when it is gone."""
         self._is_wanted = False

@@ -51,6 +51,10 @@ class WorkerProcess:
         self._news = asyncio.Event()
         asyncio.get_running_loop().add_reader(ours, self._hear)
 
+    async def idle(self) -> None:
+        """Return when it waits for work, or is gone."""
+        await self._says("spare")
+
     async def load(self, launch: Launch) -> None:
         """Return when the model answers on its socket.
 
