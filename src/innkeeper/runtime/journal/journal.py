@@ -41,14 +41,15 @@ class Journal:
         self._clock = clock
         self._sinks = tuple(sinks)
         self._archive = archive
-        self._kept: deque[Entry] = deque(maxlen=keep)
+        self._kept: deque[tuple[Entry, tuple[str, ...]]] = deque(maxlen=keep)
+        """The newest entries, each with whom it names."""
         self._numbers = count(1 if archive is None else archive.next_number)
         self._failed: set[int] = set()
 
     def record(self, fact: Fact) -> Entry:
         """Number, date and keep `fact`, and hand it to every sink. Never raises for a sink."""
         entry = Entry(next(self._numbers), self._clock(), fact)
-        self._kept.append(entry)
+        self._kept.append((entry, subjects(fact)))
         for sink in self._sinks:
             try:
                 sink.take(entry)
@@ -59,7 +60,7 @@ class Journal:
     def entries(self, after: int = 0) -> tuple[Entry, ...]:
         """The entries in memory with a number above `after`, oldest first."""
         newest_first = []
-        for entry in reversed(tuple(self._kept)):
+        for entry, _ in reversed(tuple(self._kept)):
             if entry.number <= after:
                 break
             newest_first.append(entry)
@@ -86,16 +87,16 @@ class Journal:
     def _naming(self, subject: str, at_most: int, before: int) -> tuple[Entry, ...]:
         """The newest entries with a number below `before` that name `subject`, oldest first."""
         kept = tuple(self._kept)
-        told = [one for one in reversed(kept) if one.number < before and subject in subjects(one.fact)][:at_most]
+        told = [one for one, named in reversed(kept) if subject in named and one.number < before][:at_most]
         told.reverse()
         if self._archive is None or len(told) == at_most:
             return tuple(told)
-        oldest = kept[0].number if kept else before
+        oldest = kept[0][0].number if kept else before
         return (*self._archive.story(subject, at_most - len(told), min(oldest, before)), *told)
 
     def _end(self) -> int:
         """A number above that of every entry so far."""
-        return self._kept[-1].number + 1 if self._kept else sys.maxsize
+        return self._kept[-1][0].number + 1 if self._kept else sys.maxsize
 
     def close(self) -> None:
         """Let every sink finish. Facts recorded afterwards are kept in memory only."""
