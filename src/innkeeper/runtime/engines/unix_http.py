@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 import httptools
 
@@ -125,8 +125,8 @@ class Exchange(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See `asyncio.Protocol`."""
-        assert isinstance(transport, asyncio.Transport), "a stream socket gives a transport that writes"
-        self._transport = transport
+        # A stream socket gives a transport that writes. uvloop's is one without being a subclass, so no isinstance.
+        self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
         """See `asyncio.Protocol`."""
