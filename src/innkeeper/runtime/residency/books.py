@@ -53,8 +53,8 @@ class Resident:
     """Loaded before anybody asked, and nobody has asked since."""
     ran_out: bool = False
     """The load before ended for lack of memory; one more is allowed."""
-    has_cleared: bool = False
-    """Idle models were sent away for that second try; they are not a second time."""
+    cleared: frozenset[str] | None = None
+    """Who was sent away for that second try, which waits until they are gone; None before that was decided."""
     answered: bool = False
     """A lease of this generation came back."""
     deaths: int = 0

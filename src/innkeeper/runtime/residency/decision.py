@@ -135,7 +135,7 @@ class Decision:
         books = self.books
         need = {pool: size for pool, size in books.needs(resident).items() if size > 0}
         claims = {pool: size + self.spoken_for.get(pool, 0) for pool, size in need.items()}
-        if resident.ran_out and not resident.has_cleared:
+        if resident.ran_out and resident.cleared is None:
             self._clear_for_the_second_try(waiter, resident, claims)
         soon = self.room.soon()
         has_its_room = covers(books.ledger.free(), need) and not self._waits_for_the_cleared(resident)
@@ -163,7 +163,6 @@ class Decision:
     def _clear_for_the_second_try(self, waiter: Waiter, resident: Resident, claims: dict[str, int]) -> None:
         """The load before ran out of memory: this once, every idle model in the same pools leaves first."""
         books = self.books
-        resident.has_cleared = True
         in_the_way = [
             one
             for one in self.room.idle(despite_holds=books.queue.is_overdue(waiter, self.now_s))
@@ -172,10 +171,12 @@ class Decision:
         room = self.room.soon()
         for one in in_the_way:
             room = add(room, books.ledger.held_by(one.model))
+        resident.cleared = frozenset()
         if covers(room, claims):
+            resident.cleared = frozenset(one.model for one in in_the_way)
             self.room.evict(in_the_way, resident)
 
     def _waits_for_the_cleared(self, resident: Resident) -> bool:
         """Whether it loads a second time, and those who left for that are not gone yet."""
         unloading = {one.model for one in self.books.loaded(State.UNLOADING)}
-        return resident.ran_out and not unloading.isdisjoint(resident.displaced)
+        return resident.cleared is not None and not unloading.isdisjoint(resident.cleared)

@@ -23,7 +23,7 @@ def loaded(books: Books, told: Loaded, now_s: float) -> list[Effect]:
     books.move(resident, Cause.LOADED)
     resident.loaded_at_s = resident.idle_since_s = now_s
     resident.displaced = ()
-    resident.ran_out = resident.has_cleared = False
+    resident.ran_out, resident.cleared = False, None
     if resident.deaths == 0:  # else only an answer shows that it is well
         books.cooldown.succeeded(told.model)
     books.demand.loaded(told.model, told.took_s)
@@ -69,6 +69,7 @@ def seen(books: Books, told: Seen, now_s: float) -> list[Effect]:
     resident.loading_since_s = resident.loaded_at_s = resident.idle_since_s = now_s
     resident.leaving = None
     resident.answered = False
+    books.demand.asked(told.model, now_s)  # by somebody, if not through us
     books.move(resident, Cause.APPEARED)
     books.ledger.correct(told.model, told.holds.bytes)
     return []
@@ -126,7 +127,7 @@ def _fail(
         resident.ran_out = True  # once more, with a smaller automatic context and with the idle models gone
         books.note(facts.LoadRefused(resident.model, f"{error.message} It is tried once more with more room.", 0.0))
         return []
-    resident.ran_out = resident.has_cleared = False
+    resident.ran_out, resident.cleared = False, None
     pause_s = books.cooldown.failed(resident.model, error, now_s)
     books.note(facts.LoadRefused(resident.model, error.message, pause_s))
     effects: list[Effect] = []
