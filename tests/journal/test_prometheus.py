@@ -9,7 +9,19 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from innkeeper.runtime.facts import Asked, AttemptFailed, Evicted, Fact, Finished, FirstWords, LoadRefused, ModelLoaded
+from innkeeper.runtime.facts import (
+    Asked,
+    AttemptFailed,
+    Closed,
+    EngineLeft,
+    Evicted,
+    Fact,
+    Finished,
+    FirstWords,
+    LoadRefused,
+    ModelLoaded,
+    ModelMoved,
+)
 from innkeeper.runtime.journal.journal import Journal
 from innkeeper.runtime.journal.prometheus import PrometheusSink
 from innkeeper.runtime.messages import Usage
@@ -94,6 +106,17 @@ class TestMemory:
         seen = after(Evicted("narrator", "scribe", {}, 1.0), Evicted("narrator", None, {}, 1.0))
         assert seen["innkeeper_evictions_total{model=narrator,room_for=model}"] == 1
         assert seen["innkeeper_evictions_total{model=narrator,room_for=other_programs}"] == 1
+
+    def test_engines_that_ended_are_counted(self) -> None:
+        seen = after(EngineLeft("narrator", 1, "killed", {}), EngineLeft("narrator", 2, "stopped", {}))
+        assert seen["innkeeper_engines_left_total{model=narrator}"] == 2
+
+    def test_a_model_the_machine_has_moved_is_known_by_name(self) -> None:
+        seen = after(ModelMoved("narrator", 1, "cold", "loading", "admitted"), finished("r-1", outcome="queue_full"))
+        assert seen["innkeeper_requests_total{kind=,model=narrator,outcome=queue_full,task=}"] == 1
+
+    def test_a_fact_without_numbers_of_its_own_is_counted_by_its_kind(self) -> None:
+        assert after(Closed(1.0))["innkeeper_facts_total{fact=Closed}"] == 1
 
 
 class TestLabelsFromOutside:

@@ -175,6 +175,18 @@ class TestTrouble:
         assert story_in(file, "r-1", at_most=10) == tuple(entries)
         assert len(list(file.parent.glob("*broken*"))) == 1
 
+    def test_a_broken_file_that_cannot_be_moved_is_reported_and_recording_goes_on(
+        self, file: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        (file.parent / "journal.db.broken-2027-01-15T080000Z").mkdir(parents=True)
+        file.write_bytes(b"this is no database" * 100)
+        sink = sink_at(file)
+        journal = Journal(lambda: NOW, [sink], archive=sink)
+        entry = journal.record(leased())
+        assert journal.story("r-1") == (entry,)
+        journal.close()
+        assert "cannot be moved aside" in errors(caplog)[0]
+
     def test_a_folder_that_cannot_be_made_is_reported_once_with_the_fix_and_recording_goes_on(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
