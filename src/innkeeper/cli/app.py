@@ -41,17 +41,22 @@ def build() -> typer.Typer:
     return app
 
 
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import version
+
+        typer.echo(f"innkeeper {version('innkeeper')}")
+        raise typer.Exit
+
+
 def _innkeeper(
     context: typer.Context,
     config: Annotated[
         Path | None, typer.Option(help="The settings file; else INNKEEPER_CONFIG, else ./innkeeper.toml.")
     ] = None,
-    version: Annotated[bool, typer.Option("--version", help="Say the version and end.", is_eager=True)] = False,
+    version: Annotated[  # noqa: ARG001 (its callback has answered by then)
+        bool, typer.Option("--version", help="Say the version and end.", callback=_tell_version, is_eager=True)
+    ] = False,
 ) -> None:
     """Runs several AI models on one machine that cannot hold them all."""
-    if version:
-        from importlib.metadata import version as version_of
-
-        typer.echo(f"innkeeper {version_of('innkeeper')}")
-        raise typer.Exit
     context.obj = of_this_process(config)

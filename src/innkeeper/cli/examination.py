@@ -175,7 +175,8 @@ def _models(loaded: Loaded) -> Iterator[Finding]:
         yield Finding(Verdict.WRONG, "models", error.message)
         return
     if not len(catalog):
-        yield Finding(Verdict.NOTE, "models", "none was found", "Put a GGUF file into ./models or `innkeeper pull` one.")
+        fix = "Put a GGUF file into ./models, or fetch one with `innkeeper pull`."
+        yield Finding(Verdict.NOTE, "models", "none was found", fix)
         return
     footprints, troubles = sizes(catalog, assemble.adapters(loaded))
     for model_id, footprint in footprints.items():

@@ -23,10 +23,11 @@ STATE_STYLES: Mapping[str, str] = {
 
 
 def picture(view: RuntimeView) -> RenderableType:
-    """Bars, models and a line about the callers."""
-    table = Table(box=None, pad_edge=False, collapse_padding=True)
-    for title in ("MODEL", "STATE", "MEMORY", "", "IN USE", "IDLE", "LEAVES IN"):
-        table.add_column(title, justify="right" if title in {"MEMORY", "IN USE"} else "left", no_wrap=title != "MODEL")
+    """Bars, models and a line about the callers. What a cold model would need stands in brackets."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("MODEL", overflow="fold")
+    for title in ("STATE", "MEMORY", "", "BUSY", "IDLE", "LEAVES"):
+        table.add_column(title, justify="right" if title == "MEMORY" else "left", no_wrap=True)
     for model in _ordered(view.models):
         table.add_row(*_row(model))
     callers = Text(
@@ -51,7 +52,7 @@ def bar(pool: PoolView) -> Text:
         ("x" * taken, "red"),
         "] ",
         f"{told(pool.held_bytes)} of {told(pool.ceiling_bytes)}",
-        (f", {told(pool.free_bytes)} free on the machine", "dim"),
+        (f", {told(pool.free_bytes)} free", "dim"),
     )
 
 
@@ -67,20 +68,21 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
 
-def amounts(amount: Mapping[str, int]) -> str:
-    """Bytes by pool: "1.2 GiB"; with several pools each by name."""
+def amounts(amount: Mapping[str, int], between: str = " + ") -> str:
+    """Bytes by pool: "1.2 GiB"; memory other than RAM by its name: "6.0 GiB gpu0 + 1.0 GiB ram"."""
     parts = {pool: told(size) for pool, size in amount.items() if size}
     if set(parts) <= {"ram"}:
         return parts.get("ram", "0 B")
-    return " + ".join(f"{size} {pool}" for pool, size in sorted(parts.items()))
+    return between.join(f"{size} {pool}" for pool, size in sorted(parts.items()))
 
 
 def _row(model: ModelView) -> Iterator[str | Text]:
     is_cold = model.state == "cold"
     holds = model.needs if is_cold else model.held
     yield Text(model.id, "bold" if not is_cold else "")
-    yield Text(model.state + (" 📌" if model.pinned else ""), STATE_STYLES.get(model.state, ""))
-    yield amounts(holds)
+    yield Text(model.state, STATE_STYLES.get(model.state, ""))
+    amount = amounts(holds, between="\n")
+    yield Text(f"({amount})", "dim") if is_cold else amount
     yield Text(model.sizing, "dim")
     yield f"{model.leases}/{model.slots}" + (f" +{model.waiting}" if model.waiting else "")
     yield duration(model.idle_s) if model.idle_s is not None else ""
@@ -89,7 +91,7 @@ def _row(model: ModelView) -> Iterator[str | Text]:
 
 def _leaving(model: ModelView) -> str:
     if model.pinned:
-        return "stays"
+        return "pinned"
     return duration(model.leaves_in_s) if model.leaves_in_s is not None else ""
 
 
