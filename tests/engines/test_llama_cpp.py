@@ -139,19 +139,16 @@ class TestPrompts:
     ) -> None:
         """C68: what the engine remembers of the prompt is only the part that it had read."""
         file = write_llama(tmp_path / "slow.gguf", target_bytes=20_000_000)
-        prompt = [5 + i % 200 for i in range(12_000)]
+        prompt = [5 + i % 200 for i in range(8_000)]
         async with started(adapter, text_model(file, context=16_384)) as engine, asyncio.timeout(LIMIT_S):
             reading = asyncio.create_task(ask(engine, completion(prompt, max_tokens=1)), name="long prompt")
             await _until_busy(adapter)
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
 
-            usage = done(await ask(engine, completion(prompt[:100], max_tokens=1))).usage
-            slots = await server_says(adapter, "/slots")
+            usage = done(await ask(engine, completion(prompt, max_tokens=1))).usage
 
-        assert usage.answer_tokens == 1
-        assert isinstance(slots, list)
-        assert not slots[0]["is_processing"]
+        assert usage.cached_tokens < len(prompt) - 1
 
 
 async def _until_busy(adapter: LlamaCpp) -> None:

@@ -36,7 +36,8 @@ class Exchange(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser: httptools.HttpResponseParser | None = None
         self._parts: deque[bytes] = deque()
-        self._unread_bytes = 0
+        self.unread_bytes = 0
+        """Of the answer, what has arrived and was not taken yet."""
         self._has_headers = False
         self._is_complete = False
         self._is_lost = False
@@ -50,7 +51,7 @@ class Exchange(asyncio.Protocol):
         """Begin a request; the answer before it must be complete."""
         self.status, self.is_event_stream = 0, False
         self._parts.clear()
-        self._unread_bytes = 0
+        self.unread_bytes = 0
         self._has_headers = self._is_complete = self._may_be_kept = False
         self._parser = httptools.HttpResponseParser(self)
         assert self._transport is not None, "a request before the connection was made"
@@ -76,8 +77,8 @@ class Exchange(asyncio.Protocol):
                 return None
             await self._wait()
         part = self._parts.popleft()
-        self._unread_bytes -= len(part)
-        if self._is_paused and self._unread_bytes < _PAUSE_AT_BYTES // 2 and self._transport is not None:
+        self.unread_bytes -= len(part)
+        if self._is_paused and self.unread_bytes < _PAUSE_AT_BYTES // 2 and self._transport is not None:
             self._is_paused = False
             self._transport.resume_reading()
         return part
@@ -162,8 +163,8 @@ class Exchange(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         """See `httptools`."""
         self._parts.append(body)
-        self._unread_bytes += len(body)
-        if self._unread_bytes > _PAUSE_AT_BYTES and not self._is_paused and self._transport is not None:
+        self.unread_bytes += len(body)
+        if self.unread_bytes > _PAUSE_AT_BYTES and not self._is_paused and self._transport is not None:
             self._is_paused = True
             self._transport.pause_reading()
 
