@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 
 from innkeeper.runtime.facts import (
     Asked,
@@ -39,6 +39,7 @@ class PrometheusSink:
 
     def __init__(self) -> None:
         own = self._registry = CollectorRegistry()
+        ProcessCollector(registry=own)
         self._models = ModelNames()
         self._tasks = TaskNames()
         self._open: dict[str, tuple[str, str]] = {}
