@@ -114,6 +114,8 @@ class Keeper:
         self._trouble: dict[str, InnkeeperError] = {}
         self._tasks = asyncio.TaskGroup()
         self._timer: asyncio.TimerHandle | None = None
+        self.moved_at_s: float | None = None
+        """When an engine last started or left; None before the first."""
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -155,6 +157,10 @@ class Keeper:
         ticket = self.ticket()
         await self._obtain(model, ask, ticket)
         return ticket
+
+    def was_given(self, ticket: int) -> bool:
+        """Whether a ticket of this number was ever handed to the machine."""
+        return 0 < ticket <= self._residency.books.last_ticket
 
     def give_back(self, ticket: int) -> None:
         """End a borrowed lease. One that has expired already changes nothing."""
@@ -321,6 +327,7 @@ class Keeper:
         context = SMALLER_CONTEXT if again and model.context is None else None
         engine = self._adapters[model.engine].engine(model, context)
         running = self._running[model_id] = Running(model, generation, engine)
+        self.moved_at_s = self._seconds()
         running.loading = self._tasks.create_task(self._load(running), name=f"load {model_id}")
 
     async def _load(self, running: Running) -> None:
@@ -366,6 +373,7 @@ class Keeper:
     async def _bury(self, running: Running, why: str) -> None:
         model, holding = running.model, running.holding
         del self._running[model.id]
+        self.moved_at_s = self._seconds()
         running.gone.set()
         self._note(facts.EngineLeft(model.id, running.generation, why, holding.peak if holding else {}))
         self._tell(Gone(model.id, running.generation, why))

@@ -30,10 +30,10 @@ def route(request: Request, catalog: Catalog) -> Route:
     if request.model is not None:
         model = catalog.get(request.model)
         if kind not in model.kinds:
-            able = ", ".join(sorted(one.id for one in catalog if kind in one.kinds)) or "no model here"
+            others = ", ".join(sorted(one.id for one in catalog if kind in one.kinds)) or "no model here"
             raise NotSupported(
                 f"{model.id} does not do {kind.value} ({', '.join(sorted(one.value for one in model.kinds))} only). "
-                f"Able to: {able}.",
+                f"Able to: {others}.",
                 param="model",
             )
         return Route((model.id,), "asked for by name")

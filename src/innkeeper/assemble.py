@@ -1,0 +1,259 @@
+"""Settings become a runtime and a server: the only place where parts meet."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import uvloop
+
+from innkeeper.api.app import create_app
+from innkeeper.api.exposure import check_exposure
+from innkeeper.api.key_file import KeyFile
+from innkeeper.api.options import ApiOptions
+from innkeeper.api.server import Server, listen
+from innkeeper.discovery.found import Found
+from innkeeper.runtime import facts
+from innkeeper.runtime.catalog import Catalog
+from innkeeper.runtime.engine import Adapter
+from innkeeper.runtime.engines.echo import Echo
+from innkeeper.runtime.engines.llama_cpp import LlamaCpp
+from innkeeper.runtime.engines.llama_server import LlamaServer
+from innkeeper.runtime.errors import BadSettings, InnkeeperError, StateUnusable
+from innkeeper.runtime.journal.journal import Journal
+from innkeeper.runtime.journal.log import LogSink
+from innkeeper.runtime.journal.prometheus import PrometheusSink
+from innkeeper.runtime.journal.sqlite import SqliteSink
+from innkeeper.runtime.memory.host import Host
+from innkeeper.runtime.memory.pools import Ceiling, PoolReading, budget_bytes
+from innkeeper.runtime.residency.callers import Rules
+from innkeeper.runtime.residency.keeper import Keeper
+from innkeeper.runtime.residency.machine import Residency
+from innkeeper.runtime.residency.readings import Readings
+from innkeeper.runtime.runtime import Runtime
+from innkeeper.settings import load
+from innkeeper.settings.catalog import catalog_of, search
+from innkeeper.settings.load import Loaded
+from innkeeper.settings.values import Settings
+
+
+def serve(loaded: Loaded, found: Found) -> None:
+    """Run the server until SIGTERM or SIGINT. SIGHUP reads the settings again.
+
+    Raises:
+        BadSettings: The port is taken, or the address is open to others without keys.
+        StateUnusable: The home folder cannot be used.
+    """
+    uvloop.run(_serve(loaded, found))
+
+
+async def _serve(loaded: Loaded, found: Found) -> None:
+    settings = loaded.settings
+    home = prepared_home(settings.home)
+    keys = KeyFile(home / "keys.json")
+    check_exposure(settings.host, bool(keys.keys()), settings.api.consents_to_open_network)
+    listener = listen(settings.host, settings.port)
+    metrics = PrometheusSink()
+    with closing(journal_of(settings, home, metrics)) as journal:
+        async with opened_adapters(loaded) as adapters:
+            runtime = runtime_of(settings, catalog_of(settings, found), adapters, journal)
+            metrics.watch(runtime.view)
+            async with runtime.running():
+                options = door_options(settings)
+                app = create_app(runtime, options, keys, metrics.page, created_s=int(time.time()))
+                server = Server(app, options, listener)
+                async with _signals(server, runtime, loaded):
+                    await server.run()
+
+
+@asynccontextmanager
+async def opened_adapters(loaded: Loaded) -> AsyncIterator[Mapping[str, Adapter]]:
+    """Every adapter of this installation, open for the length of the block."""
+    made = adapters(loaded)
+    async with AsyncExitStack() as opened:
+        for adapter in made.values():
+            if isinstance(adapter, LlamaCpp):
+                await adapter.open()
+                opened.push_async_callback(adapter.close)
+        yield made
+
+
+def adapters(loaded: Loaded) -> dict[str, Adapter]:
+    """Every adapter of this installation by name; nothing is started.
+
+    Raises:
+        EngineMissing: The llama-server that was set is not one.
+    """
+    settings = loaded.settings.llama_cpp
+    environment = dict(loaded.sources.environ)
+    on_path = shutil.which("llama-server", path=environment.get("PATH"))
+    program = settings.server_program or (Path(on_path) if on_path is not None else None)
+    llama_cpp = LlamaCpp(
+        server=LlamaServer.probe(program, environment) if program is not None else None,
+        has_spare=settings.spare_child,
+        threads=settings.threads,
+    )
+    echo = Echo()
+    return {llama_cpp.name: llama_cpp, echo.name: echo}
+
+
+def runtime_of(settings: Settings, catalog: Catalog, engines: Mapping[str, Adapter], journal: Journal) -> Runtime:
+    """The runtime over the pools of this machine.
+
+    Raises:
+        BadSettings: A budget is larger than its pool, or for a pool that is not there.
+    """
+    host = Host()
+    seconds = asyncio.get_running_loop().time
+    pools = host.pools()
+    budgets = budgets_of(settings, pools)
+    queue = settings.queue
+    residency = Residency(
+        budgets,
+        note=journal.record,
+        rules=Rules(queue_limit=queue.limit, patience_s=queue.patience_s, longest_wait_s=queue.longest_wait_s),
+    )
+    keeper = Keeper(catalog, engines, residency, note=journal.record, seconds=seconds)
+    spares = [adapter for adapter in engines.values() if isinstance(adapter, LlamaCpp)]
+    readings = Readings(
+        keeper,
+        residency,
+        host,
+        note=journal.record,
+        seconds=seconds,
+        spare_bytes=lambda: sum(adapter.overhead_bytes for adapter in spares),
+        ceilings={
+            pool: Ceiling(size, 0 if settings.budget_of(pool) is not None else _reserve(settings, pools[pool]))
+            for pool, size in budgets.items()
+        },
+        alarm_bytes=settings.memory.alarm_of,
+        poll_s=settings.memory.poll_s,
+    )
+    return Runtime(catalog, keeper, readings, residency, journal, seconds=seconds, version=version("innkeeper"))
+
+
+def budgets_of(settings: Settings, pools: Mapping[str, PoolReading]) -> dict[str, int]:
+    """Bytes models may hold in each pool of this machine.
+
+    Raises:
+        BadSettings: A budget is larger than its pool, or for a pool that is not there.
+    """
+    if isinstance(settings.budget, Mapping):
+        for pool in settings.budget.keys() - pools.keys():
+            raise BadSettings(
+                f"`budget` names the pool {pool!r}; this machine has {', '.join(sorted(pools))}.", param="budget"
+            )
+    return {
+        pool: budget_bytes(pool, reading, settings.budget_of(pool), _reserve(settings, reading))
+        for pool, reading in pools.items()
+    }
+
+
+def _reserve(settings: Settings, reading: PoolReading) -> int:
+    return settings.memory.reserve_of(reading.total_bytes)
+
+
+def journal_of(settings: Settings, home: Path, metrics: PrometheusSink) -> Journal:
+    """The journal with its three sinks: the file, the numbers, the terminal."""
+    kept = settings.journal
+    archive = SqliteSink(home / "journal.sqlite", clock=time.time, keep_days=kept.keep_days, keep_bytes=kept.keep)
+    log = LogSink(lambda line: print(line, flush=True))  # noqa: T201  the terminal of `innkeeper up`
+    return Journal(time.time, (archive, metrics, log), archive=archive)
+
+
+def door_options(settings: Settings) -> ApiOptions:
+    """How the HTTP door behaves."""
+    api = settings.api
+    return ApiOptions(
+        host=settings.host,
+        port=settings.port,
+        allowed_hosts=api.allowed_hosts,
+        heartbeat_s=api.heartbeat_s,
+        body_limit_bytes=api.body_limit,
+        requests_at_once=api.requests_at_once,
+        shutdown_within_s=api.shutdown_within_s,
+    )
+
+
+def prepared_home(home: Path) -> Path:
+    """The folder that holds all state, made private to its owner.
+
+    Raises:
+        StateUnusable: It cannot be made, or nothing can be written there.
+    """
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = home / ".can-write"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StateUnusable(
+            f"{home} cannot be used for our state: {error.strerror}. Set `home` or INNKEEPER_HOME to a folder that "
+            "can be written.",
+        ) from error
+    return home
+
+
+@dataclass(slots=True)
+class Reloading:
+    """Reads the settings again on SIGHUP; one reload after the other, the newest file last."""
+
+    runtime: Runtime
+    loaded: Loaded
+    is_wanted: asyncio.Event
+
+    async def run(self) -> None:
+        """Reload whenever it is wanted, for ever. A bad file changes nothing and is told."""
+        while True:
+            await self.is_wanted.wait()
+            self.is_wanted.clear()
+            try:
+                new, catalog = await asyncio.to_thread(self._read)
+                await self.runtime.reload(catalog)
+            except InnkeeperError as error:
+                self.runtime.journal.record(facts.SettingsReloaded(accepted=False, what=error.message))
+                continue
+            changes = load.changes(self.loaded.settings, new.settings)
+            self.loaded = new
+            self.runtime.journal.record(facts.SettingsReloaded(accepted=True, what=_told(changes)))
+
+    def _read(self) -> tuple[Loaded, Catalog]:
+        new = load.reload(self.loaded)
+        return new, catalog_of(new.settings, search(new))
+
+
+def _told(changes: tuple[load.Change, ...]) -> str:
+    at_once = [change.name for change in changes if not change.needs_restart]
+    later = [change.name for change in changes if change.needs_restart]
+    words = ["changed: " + ", ".join(at_once)] if at_once else []
+    words += ["at the next start: " + ", ".join(later)] if later else []
+    return "; ".join(words) or "nothing changed"
+
+
+@asynccontextmanager
+async def _signals(server: Server, runtime: Runtime, loaded: Loaded) -> AsyncIterator[None]:
+    """SIGTERM and SIGINT close, SIGHUP reloads, for the length of the block."""
+    loop = asyncio.get_running_loop()
+    reloading = Reloading(runtime, loaded, asyncio.Event())
+
+    def close() -> None:
+        runtime.stop_taking()
+        server.close()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, close)
+    loop.add_signal_handler(signal.SIGHUP, reloading.is_wanted.set)
+    task = asyncio.create_task(reloading.run(), name="reload on SIGHUP")
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+        task.cancel()

@@ -1,0 +1,121 @@
+"""Reads, every poll, what engines and pools really hold, and tells the machine what differs from the books."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from innkeeper.runtime import facts
+from innkeeper.runtime.facts import Note
+from innkeeper.runtime.memory.pools import Ceiling, PoolReading
+from innkeeper.runtime.residency.correction import charge
+from innkeeper.runtime.residency.keeper import Keeper, Running
+from innkeeper.runtime.residency.machine import Residency
+from innkeeper.runtime.residency.signals import CeilingSet, OverheadSet, Sized
+from innkeeper.runtime.residency.states import State
+from innkeeper.runtime.sizes import told
+
+
+class Host(Protocol):
+    """The machine we run on, as the pools of memory see it. Reads files of the kernel and asks drivers: may block."""
+
+    def pools(self) -> Mapping[str, PoolReading]:
+        """Every pool as it is now. One that cannot be read at the moment is left out."""
+        ...
+
+    def own_bytes(self) -> int:
+        """What our own process holds of the main memory."""
+        ...
+
+
+class Readings:
+    """What was read last, and the task that reads it."""
+
+    def __init__(
+        self,
+        keeper: Keeper,
+        residency: Residency,
+        host: Host,
+        *,
+        note: Note,
+        seconds: Callable[[], float],
+        spare_bytes: Callable[[], int],
+        ceilings: Mapping[str, Ceiling],
+        alarm_bytes: Callable[[int], int],
+        poll_s: float,
+    ) -> None:
+        """`spare_bytes` are held by processes of ours that are not models; `alarm_bytes` gives, for a pool's total,
+        the free bytes below which an alarm is raised."""
+        self._keeper = keeper
+        self._residency = residency
+        self._host = host
+        self._note = note
+        self._seconds = seconds
+        self._spare_bytes = spare_bytes
+        self._alarm_bytes = alarm_bytes
+        self._poll_s = poll_s
+        self._ceilings = ceilings
+        self._alarmed: set[str] = set()
+        self.pools: Mapping[str, PoolReading] = {}
+        """The latest reading of each pool."""
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Read once, then every poll, for the length of the block."""
+        await self.read()
+        async with asyncio.TaskGroup() as tasks:
+            polling = tasks.create_task(self._poll(), name="read memory")
+            try:
+                yield
+            finally:
+                polling.cancel()
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(self._poll_s)
+            await self.read()
+
+    async def read(self) -> None:
+        """One reading of everything, and what follows from it."""
+        engines = self._keeper.running()
+        pools, own_bytes = await asyncio.to_thread(self._read, engines)
+        self.pools = pools
+        for running in engines:
+            self._correct(running)
+        if "ram" in self._residency.books.ledger.pools:
+            self._keeper.tell(OverheadSet("ram", own_bytes + self._spare_bytes()))
+        for name, reading in pools.items():
+            self._follow(name, reading)
+
+    def _read(self, engines: tuple[Running, ...]) -> tuple[Mapping[str, PoolReading], int]:
+        for running in engines:
+            running.holding = running.engine.holding() or running.holding
+        return self._host.pools(), self._host.own_bytes()
+
+    def _correct(self, running: Running) -> None:
+        """Charge a running model what it is seen to hold."""
+        resident = self._residency.books.residents.get(running.model.id)
+        if running.holding is None or resident is None or resident.generation != running.generation:
+            return
+        if resident.state not in {State.READY, State.DRAINING}:
+            return
+        age_s = self._seconds() - resident.loaded_at_s
+        held = self._residency.books.ledger.held_by(running.model.id)
+        new = charge(held, running.holding, age_s=age_s, answers=running.answers)
+        if new is not None:
+            self._keeper.tell(Sized(running.model.id, new, running.generation))
+
+    def _follow(self, name: str, reading: PoolReading) -> None:
+        """Let the pool's ceiling follow what others use, and raise the alarm when the pool is nearly full."""
+        if name in self._ceilings:
+            ceiling = self._ceilings[name].hear(reading, self._seconds(), self._keeper.moved_at_s)
+            because = f"other programs hold {told(reading.others_bytes)}"
+            self._keeper.tell(CeilingSet(name, ceiling, because))
+        alarm_bytes = self._alarm_bytes(reading.total_bytes)
+        if reading.free_bytes >= alarm_bytes:
+            self._alarmed.discard(name)
+        elif name not in self._alarmed:
+            self._alarmed.add(name)
+            self._note(facts.Alarm(name, reading.free_bytes, alarm_bytes))

@@ -1,0 +1,204 @@
+"""The way of a request, on one page: route, reside, run, stream, record."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
+
+from innkeeper.runtime import facts, showing
+from innkeeper.runtime.catalog import Catalog
+from innkeeper.runtime.errors import ChainExhausted, Closing, InnkeeperError, InvalidRequest
+from innkeeper.runtime.journal.journal import Journal
+from innkeeper.runtime.messages import Began, Chunk, Done, Request, Usage
+from innkeeper.runtime.residency.keeper import Ask, Keeper, Lease
+from innkeeper.runtime.residency.machine import Residency
+from innkeeper.runtime.residency.readings import Readings
+from innkeeper.runtime.residency.signals import Close, PinSet, Rated
+from innkeeper.runtime.routing.router import route
+from innkeeper.runtime.views import RuntimeView
+
+
+class Runtime:
+    """Runs the models of a catalogue under one budget, and answers requests.
+
+    `running` opens it for the length of a block.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        keeper: Keeper,
+        readings: Readings,
+        residency: Residency,
+        journal: Journal,
+        *,
+        seconds: Callable[[], float],
+        version: str,
+    ) -> None:
+        self.catalog = catalog
+        self.journal = journal
+        self._keeper = keeper
+        self._readings = readings
+        self._residency = residency
+        self._seconds = seconds
+        self._version = version
+        self._began_s = seconds()
+        self._is_ready = False
+        self._tickets: dict[str, int] = {}
+        self._rates: dict[str, float] = {}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Runtime]:
+        """Open for the length of the block; leaving it ends every answer and every engine."""
+        self._began_s = self._seconds()
+        async with self._keeper, self._readings.running():
+            self.journal.record(
+                facts.Opened(self._version, {pool.name: pool.budget_bytes for pool in self.view().pools})
+            )
+            self._is_ready = True
+            try:
+                yield self
+            finally:
+                self._is_ready = False
+        self.journal.record(facts.Closed(self._seconds() - self._began_s))
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether new requests are taken in."""
+        return self._is_ready
+
+    async def serve(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        """Stream the answer of the first candidate that can give one: `Began`, pieces, `Done`.
+
+        Once a piece has left, no other candidate is tried: what was said cannot be unsaid. Every request ends in
+        exactly one `Finished`, also when its caller leaves.
+        """
+        began_s = self._seconds()
+        outcome, answered_by, usage = "abandoned", request.model, Usage()
+        self.journal.record(facts.Asked(request.id, request.kind.value, request.model, request.task, request.client))
+        try:
+            if not self._is_ready:
+                raise Closing("The server is not taking requests now.", retry_after_s=5.0)
+            chosen = route(request, self.catalog)  # route
+            self.journal.record(facts.Routed(request.id, chosen.candidates, chosen.because))
+            failures: list[tuple[str, InnkeeperError]] = []
+            for model in chosen.candidates:
+                said_something = False
+                answered_by = model
+                try:
+                    async with self._lease(model, request) as lease:  # reside
+                        self.journal.record(facts.Leased(request.id, model, lease.waited_s, lease.load_s))
+                        async with aclosing(lease.engine.run(request)) as chunks:  # run
+                            async for chunk in chunks:
+                                if not said_something:
+                                    said_something = True
+                                    after_s = self._seconds() - began_s
+                                    self.journal.record(facts.FirstWords(request.id, model, request.task, after_s))
+                                    yield Began(model, chosen.because, lease.waited_s, lease.load_s)
+                                if isinstance(chunk, Done):
+                                    usage = chunk.usage
+                                    self._rate(lease, usage)
+                                yield chunk  # stream
+                except InnkeeperError as error:
+                    self.journal.record(facts.AttemptFailed(request.id, model, error.code, error.message))
+                    if said_something or not error.try_next or len(chosen.candidates) == 1:
+                        raise
+                    failures.append((model, error))
+                else:
+                    outcome = "answered"
+                    return
+            raise ChainExhausted(tuple(failures))
+        except InnkeeperError as error:
+            outcome = error.code
+            raise
+        finally:  # record
+            took_s = self._seconds() - began_s
+            self.journal.record(facts.Finished(request.id, answered_by, outcome, took_s, usage))
+
+    @asynccontextmanager
+    async def _lease(self, model: str, request: Request) -> AsyncIterator[Lease]:
+        ask = Ask(request.client, request.priority, request.patience_s, request.wait_at_most_s)
+        ticket = self._tickets[request.id] = self._keeper.ticket()
+        try:
+            async with self._keeper.lease(model, ask, ticket) as lease:
+                lease.hold_s = request.hold_s
+                yield lease
+        finally:
+            self._tickets.pop(request.id, None)
+
+    def _rate(self, lease: Lease, usage: Usage) -> None:
+        """Take note of how fast the answer was made: a model that spilled out of fast memory is noticed by it."""
+        if usage.answer_s and usage.answer_tokens >= 8:  # fewer say nothing about a rate
+            rate = usage.answer_tokens / usage.answer_s
+            self._rates[lease.model] = rate
+            self._keeper.tell(Rated(lease.model, lease.generation, rate))
+
+    # ---- for operators ----
+
+    def position(self, request_id: str) -> int | None:
+        """Place of a request among those who wait, from 1; 0 while its model loads or answers; None when unknown."""
+        ticket = self._tickets.get(request_id)
+        return None if ticket is None else self._keeper.position(ticket)
+
+    def view(self) -> RuntimeView:
+        """The whole inn at this moment."""
+        books = self._residency.books
+        now_s = self._seconds()
+        return RuntimeView(
+            version=self._version,
+            up_s=now_s - self._began_s,
+            pools=showing.pools(books, self._readings.pools),
+            models=showing.models(self.catalog, books, self._keeper, self._rates, now_s),
+            waiting=len(books.queue),
+            serving=len(books.leases),
+        )
+
+    async def load(self, model: str) -> None:
+        """Return when `model` is ready. Nothing happens when it is."""
+        self.journal.record(facts.OperatorDid("load", model, "operator"))
+        await self._keeper.load(model)
+
+    async def unload(self, model: str, *, force: bool = False) -> None:
+        """Return when `model` is gone. With `force` it drains: running requests finish, new ones wait.
+
+        Raises:
+            ModelInUse: It is used or waited for, and `force` was not given.
+        """
+        self.journal.record(facts.OperatorDid("unload", model, "operator"))
+        await self._keeper.unload(model, force=force)
+
+    def pin(self, model: str, pinned: bool) -> None:
+        """Say whether `model` may be chosen to make room. A pinned one is loaded as soon as there is room."""
+        self.catalog.get(model)
+        self.journal.record(facts.OperatorDid("pin" if pinned else "unpin", model, "operator"))
+        self._keeper.tell(PinSet(model, pinned))
+
+    def preload(self, models: tuple[str, ...], because: str) -> None:
+        """Load in the background what will probably be wanted; never displaces anything in use."""
+        self._keeper.preload(models, because)
+
+    async def borrow(self, model: str, *, for_s: float, client: str) -> str:
+        """A lease for a long job: returns its id. It ends after `for_s` at the latest."""
+        ticket = await self._keeper.borrow(model, Ask(client, expires_s=for_s))
+        return f"l-{ticket}"
+
+    def give_back(self, lease_id: str) -> None:
+        """End such a lease. One that has ended already changes nothing.
+
+        Raises:
+            InvalidRequest: It never was the id of a lease.
+        """
+        number = lease_id.removeprefix("l-")
+        if not number.isdecimal() or not self._keeper.was_given(int(number)):
+            raise InvalidRequest(f"There never was a lease {lease_id[:40]!r}.", param="lease")
+        self._keeper.give_back(int(number))
+
+    async def reload(self, catalog: Catalog) -> None:
+        """From now on these models exist. Unchanged ones keep running."""
+        await self._keeper.reload(catalog)
+        self.catalog = catalog
+
+    def stop_taking(self) -> None:
+        """Refuse new requests and those that wait; those that are answered now go on."""
+        self._is_ready = False
+        self._keeper.tell(Close())
