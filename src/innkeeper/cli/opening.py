@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from typing import TypeAlias
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -79,25 +80,36 @@ def screen(shown: Opening) -> RenderableType:
     return Group(
         Text(f"Innkeeper {shown.version}", "bold"),
         Text(),
-        *(_room(room) for room in shown.rooms),
+        _lines(("memory", "dim", _room(room)) for room in shown.rooms),
         Text(),
-        *(_models(shown) if shown.models else _nothing(shown)),
-        *_left_out(shown.found),
+        *((_models(shown), Text(), _lines(_fits(shown))) if shown.models else (_nothing(shown),)),
+        _lines(_left_out(shown.found)),
         Text(),
-        Text.assemble(("address  ", "dim"), (shown.address + "/v1", "bold"), ("  OpenAI's API; Ctrl-C ends", "dim")),
-        Text.assemble(("next     ", "dim"), _next(shown)),
+        _lines(_next(shown)),
     )
+
+
+Line: TypeAlias = tuple[str, str, str | Text]
+"""A label, its style, and what is told; a long text stays to the right of its label."""
+
+
+def _lines(lines: Iterable[Line]) -> Table:
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(min_width=8, no_wrap=True)
+    grid.add_column(overflow="fold")
+    for label, style, told in lines:
+        grid.add_row(Text(label, style), told if isinstance(told, Text) else Text(told))
+    return grid
 
 
 def _room(room: Room) -> Text:
     return Text.assemble(
-        ("memory   ", "dim"),
         f"{room.name}: models may hold {told(room.budget_bytes)}",
         (f" ({told(room.free_bytes)} free of {told(room.total_bytes)})", "dim"),
     )
 
 
-def _models(shown: Opening) -> Iterator[RenderableType]:
+def _models(shown: Opening) -> RenderableType:
     table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="bold", overflow="fold", max_width=38)
     table.add_column(justify="right", no_wrap=True)
@@ -112,38 +124,48 @@ def _models(shown: Opening) -> Iterator[RenderableType]:
             footprint.sizing.value if footprint else "unusable",
             f"{_does(model)}, {known.keeper.value}" if known else _does(model),
         )
-    yield table
-    if len(shown.models) > MOST_MODELS_SHOWN:
-        yield Text(f"and {len(shown.models) - MOST_MODELS_SHOWN} more: `innkeeper ps`", "dim")
-    yield Text()
-    result = fitting(shown.footprints, shown.rooms)
-    for sentence in in_words(result, shown.footprints, shown.rooms):
-        yield Text.assemble(("fits     ", "dim"), sentence)
-    for model_id, trouble in list(shown.troubles.items())[:MOST_PROBLEMS_SHOWN]:
-        yield Text.assemble(("trouble  ", "yellow"), f"{model_id}: {trouble}")
+    if len(shown.models) <= MOST_MODELS_SHOWN:
+        return table
+    return Group(table, Text(f"and {len(shown.models) - MOST_MODELS_SHOWN} more: `innkeeper ps`", "dim"))
 
 
-def _nothing(shown: Opening) -> Iterator[RenderableType]:
+def _fits(shown: Opening) -> Iterator[Line]:
+    sentences = in_words(fitting(shown.footprints, shown.rooms), shown.footprints, shown.rooms)
+    for sentence in _at_most(MOST_PROBLEMS_SHOWN, sentences):
+        yield "fits", "dim", sentence
+    for trouble in _at_most(MOST_PROBLEMS_SHOWN, [f"{model}: {why}" for model, why in shown.troubles.items()]):
+        yield "trouble", "yellow", trouble
+
+
+def _nothing(shown: Opening) -> RenderableType:
     looked_in = ", ".join(str(place.folder) for place in shown.found.looked_in)
-    yield Text("No model was found.", "bold yellow")
-    yield Text(f"Looked in {looked_in}." if looked_in else f"The folder {shown.models_dir} is not there.", "dim")
-    yield Text(f"Put a GGUF file into {shown.models_dir}, or fetch one, and start again.")
+    return Group(
+        Text("No model was found.", "bold yellow"),
+        Text(f"Looked in {looked_in}." if looked_in else f"The folder {shown.models_dir} is not there.", "dim"),
+        Text(f"Put a GGUF file into {shown.models_dir}, or fetch one, and start again."),
+    )
 
 
-def _left_out(found: Found) -> Iterator[RenderableType]:
-    for left in found.left_out[:MOST_PROBLEMS_SHOWN]:
-        yield Text.assemble(("left out ", "yellow"), f"{left.path}: {left.why}")
-    if len(found.left_out) > MOST_PROBLEMS_SHOWN:
-        yield Text(f"         and {len(found.left_out) - MOST_PROBLEMS_SHOWN} more: `innkeeper doctor`", "dim")
+def _left_out(found: Found) -> Iterator[Line]:
+    for left_out in _at_most(MOST_PROBLEMS_SHOWN, [f"{left.path}: {left.why}" for left in found.left_out]):
+        yield "left out", "yellow", left_out
 
 
-def _next(shown: Opening) -> str:
+def _at_most(count: int, lines: Sequence[str]) -> Iterator[str]:
+    yield from lines[:count]
+    if len(lines) > count:
+        yield f"and {len(lines) - count} more: `innkeeper doctor`"
+
+
+def _next(shown: Opening) -> Iterator[Line]:
+    yield "address", "dim", Text.assemble((f"{shown.address}/v1", "bold"), ("  OpenAI's API; Ctrl-C ends", "dim"))
     chatting = [model.id for model in shown.models if Kind.CHAT in model.kinds and model.id in shown.footprints]
     if chatting:
-        return f'innkeeper run {chatting[0]} "Who are you?"    innkeeper ps --watch'
+        yield "next", "dim", f'innkeeper run {chatting[0]} "Who are you?"'
     if shown.models:
-        return "innkeeper ps --watch"
-    return f"innkeeper pull {A_FIRST_MODEL}"
+        yield ("" if chatting else "next"), "dim", "innkeeper ps --watch"
+    else:
+        yield "next", "dim", f"innkeeper pull {A_FIRST_MODEL}"
 
 
 def _does(model: Model) -> str:
