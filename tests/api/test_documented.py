@@ -1,0 +1,36 @@
+"""docs/api.md names every route and every header there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from starlette.routing import Route
+
+from innkeeper.api.limits import Limits
+from innkeeper.api.openai_routes import House, openai_routes
+from innkeeper.api.operator_routes import operator_routes
+from innkeeper.api.options import ApiOptions
+from innkeeper.runtime.wire.hints import Hints
+from tests.api.doubles import ScriptedRuntime
+
+PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8")
+
+
+async def test_every_route_is_on_the_page() -> None:
+    runtime, options = ScriptedRuntime(), ApiOptions()
+    house = House(runtime, options, Limits(1), lambda: 0.0, set())
+    there = {
+        f"{method} {re.sub(r':path', '', route.path)}"
+        for route in (*openai_routes(house, 0), *operator_routes(runtime, options, lambda: b""))
+        if isinstance(route, Route)
+        for method in (route.methods or set()) - {"HEAD"}
+    }
+
+    assert there == set(re.findall(r"`((?:GET|POST|DELETE) /[^`?]*)`", PAGE))
+
+
+@pytest.mark.parametrize("hint", list(Hints.__dataclass_fields__))
+def test_every_hint_is_on_the_page(hint: str) -> None:
+    assert f"`x-innkeeper-{hint.replace('_', '-')}`" in PAGE
