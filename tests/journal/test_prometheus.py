@@ -22,6 +22,7 @@ from innkeeper.runtime.facts import (
     ModelLoaded,
     ModelMoved,
 )
+from innkeeper.runtime.journal.entry import Entry
 from innkeeper.runtime.journal.journal import Journal
 from innkeeper.runtime.journal.prometheus import PrometheusSink
 from innkeeper.runtime.messages import Usage
@@ -227,6 +228,11 @@ def an_inn(held_bytes: int) -> RuntimeView:
 
 
 class TestThePage:
+    def test_it_is_not_doubled_by_the_moments_at_which_series_began(self, sink: PrometheusSink) -> None:
+        sink.take(Entry(1, 0.0, finished()))
+        assert "innkeeper_requests_total" in sink.page().decode()
+        assert "_created" not in sink.page().decode()
+
     def test_it_tells_what_our_own_process_holds(self, sink: PrometheusSink) -> None:
         assert numbers(sink)["process_resident_memory_bytes{}"] > 1_000_000
 

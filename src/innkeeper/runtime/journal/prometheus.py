@@ -6,10 +6,12 @@ that only a caller has used (labels.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from innkeeper.runtime.facts import (
     Asked,
@@ -107,7 +109,7 @@ class PrometheusSink:
 
     def page(self) -> bytes:
         """All metrics in Prometheus' text format."""
-        return generate_latest(self._registry)
+        return generate_latest(_WithoutBirthdays(self._registry))
 
     def take(self, entry: Entry) -> None:
         """Count one entry."""
@@ -153,3 +155,15 @@ class PrometheusSink:
         for part, tokens in parts.items():
             if tokens:
                 self._tokens.labels(model, part).inc(tokens)
+
+
+class _WithoutBirthdays(Collector):
+    """A registry without the moment at which each series began, which would double the page."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterator[Metric]:
+        for family in self._registry.collect():
+            family.samples = [sample for sample in family.samples if not sample.name.endswith("_created")]
+            yield family
