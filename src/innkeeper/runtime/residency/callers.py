@@ -13,7 +13,7 @@ from innkeeper.runtime.residency.states import Cause, State
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How long callers wait, and how many may."""
+    """How long callers wait, how many may, and what is done unasked."""
 
     queue_limit: int = 256
     """Callers that may wait, for all models together."""
@@ -21,6 +21,8 @@ class Rules:
     """Seconds a caller lets holds and busy models stand in the way."""
     longest_wait_s: float = 600.0
     """Seconds after which a waiting caller is refused."""
+    preloads_by_rate: bool = True
+    """Whether a model that had to leave and is asked for often may be loaded again before anybody asks."""
 
 
 def wanted(books: Books, rules: Rules, asked: Wanted, now_s: float) -> list[Effect]:

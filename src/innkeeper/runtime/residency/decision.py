@@ -29,6 +29,7 @@ class Decision:
     books: Books
     policy: Policy
     now_s: float
+    may_guess: bool = True
     effects: list[Effect] = field(default_factory=list)
     spoken_for: dict[str, int] = field(default_factory=dict)
     """Bytes that callers who cannot load yet have a claim on: nobody else may take them."""
@@ -49,7 +50,7 @@ class Decision:
         self._grant()
         foresight.give_up_outdated(self.books, self.now_s)
         if not self.somebody_lacks_room and not self.books.is_closing:
-            foresight.preload(self.room)
+            foresight.preload(self.room, may_guess=self.may_guess)
         self._let_the_idle_go()
         return self.effects
 

@@ -25,12 +25,12 @@ def give_up_outdated(books: Books, now_s: float) -> None:
         books.note(facts.Preloaded(wish.model, "declined", f"no room for it in time ({wish.because})"))
 
 
-def preload(room: Room) -> None:
+def preload(room: Room, *, may_guess: bool) -> None:
     """Start what will probably be needed. To be called only when nobody who really asked lacks room."""
     books = room.books
     claimed: dict[str, int] = {}  # by wishes whose room is on its way
-    wishes = [*books.preloads.wishes.values(), *_guesses(books, room.now_s)]
-    for wish in wishes:
+    guesses = _guesses(books, room.now_s) if may_guess else ()
+    for wish in (*books.preloads.wishes.values(), *guesses):
         resident = books.residents.get(wish.model)
         if resident is None or resident.state in {State.READY, State.LOADING}:
             books.preloads.drop(wish.model)

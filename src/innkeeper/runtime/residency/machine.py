@@ -59,7 +59,8 @@ class Residency:
         assert now_s >= self._now_s, f"time went back from {self._now_s} to {now_s}"
         self._now_s = now_s
         effects = self._take_in(signal)
-        return (*effects, *Decision(self._books, self._policy, now_s).settle())
+        decision = Decision(self._books, self._policy, now_s, self._rules.preloads_by_rate)
+        return (*effects, *decision.settle())
 
     def wake_at_s(self) -> float | None:
         """The next moment at which time alone changes something; None when it does not. Say `Tick` then."""
