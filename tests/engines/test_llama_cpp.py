@@ -138,9 +138,9 @@ class TestPrompts:
         self, adapter: LlamaCpp, tmp_path: Path
     ) -> None:
         """C68: what the engine remembers of the prompt is only the part that it had read."""
-        file = write_llama(tmp_path / "slow.gguf", target_bytes=20_000_000)
-        prompt = [5 + i % 200 for i in range(8_000)]
-        async with started(adapter, text_model(file, context=16_384)) as engine, asyncio.timeout(LIMIT_S):
+        file = write_llama(tmp_path / "slow.gguf", target_bytes=6_000_000)
+        prompt = [5 + i % 200 for i in range(4_000)]
+        async with started(adapter, text_model(file, context=4_096)) as engine, asyncio.timeout(LIMIT_S):
             reading = asyncio.create_task(ask(engine, completion(prompt, max_tokens=1)), name="long prompt")
             await _until_busy(adapter)
             reading.cancel()
