@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -70,7 +71,7 @@ class _Operator:
 
     async def story(self, http: HttpRequest) -> Response:
         subject: str = http.path_params["subject"]
-        entries = self._runtime.journal.story(subject)
+        entries = await asyncio.to_thread(self._runtime.journal.story, subject)  # may read the disk
         return _json(
             {
                 "subject": subject,
