@@ -22,7 +22,7 @@ up: $(VENV)/.product  ## Start the inn on http://127.0.0.1:8000 with the models 
 	@exec $(BIN)/innkeeper up
 
 test: $(VENV)/.dev  ## Run every test, with coverage.
-	@if [ -f tests/fetch_minilm.py ]; then $(BIN)/python tests/fetch_minilm.py || echo "Tests that need MiniLM will be skipped."; fi
+	@$(BIN)/python -m tests.fetch_minilm
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term
 
 check: $(VENV)/.dev  ## Format, lint, types, contracts between packages, dependencies, pins, generated pages.
@@ -51,7 +51,7 @@ constraints: $(VENV)/.made  ## Renew constraints.txt: the newest versions that w
 	@rm -rf $(VENV)/renewal
 
 clean:  ## Remove what the other targets made.
-	rm -rf $(VENV) .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) .cache .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
 
 $(VENV)/.made: constraints.txt
 	@python=; for one in $${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do \
