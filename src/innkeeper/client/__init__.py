@@ -1,0 +1,1 @@
+"""A running server, seen by a program: its state, its commands, its answers."""

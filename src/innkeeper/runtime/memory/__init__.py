@@ -1,0 +1,1 @@
+"""What fits: the pools of this machine, and how many bytes each model holds in them."""

@@ -1,0 +1,1 @@
+"""The formats of others; nobody else knows them."""
