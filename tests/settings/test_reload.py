@@ -116,10 +116,11 @@ class TestReadingAgain:
 
 class TestChanges:
     def test_what_changed_is_told_by_name_with_whether_it_needs_a_new_start(self, file: Path, loaded: Loaded) -> None:
-        file.write_text("port = 2\n[queue]\nlimit = 9\n[models.a]\nfile = 'a.gguf'\n")
+        file.write_text("port = 2\n[queue]\nlimit = 9\n[models.a]\nfile = 'a.gguf'\nslots = 4\n")
         assert changes(loaded.settings, reload(loaded).settings) == (
             Change("port", 1, 2, needs_restart=True),
-            Change("queue.limit", 256, 9, needs_restart=False),
+            Change("queue.limit", 256, 9, needs_restart=True),
+            Change("models.a.slots", 1, 4, needs_restart=False),
         )
 
     def test_a_model_that_came_or_went_is_named(self, file: Path, loaded: Loaded) -> None:

@@ -20,8 +20,8 @@ DEFAULT: Final = "default"
 PATHS: Final[tuple[Name, ...]] = (("home",), ("models_dir",), ("llama_cpp", "server_program"))
 """Settings that are paths of their own; a model's `file` starts at `models_dir` instead."""
 
-FIXED_WHILE_RUNNING: Final[frozenset[Name]] = frozenset({("home",), ("host",), ("port",)})
-"""Settings that only a new start takes up."""
+TAKEN_UP_WHILE_RUNNING: Final = frozenset({"models", "default_model", "models_dir", "find_models"})
+"""Settings, by the first part of their name, that a running server takes up; the others wait for its next start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ def changes(before: Settings, after: Settings) -> tuple[Change, ...]:
         olds.setdefault(name, None)
         news.setdefault(name, None)
     return tuple(
-        Change(dotted(name), olds[name], news[name], name in FIXED_WHILE_RUNNING)
+        Change(dotted(name), olds[name], news[name], name[0] not in TAKEN_UP_WHILE_RUNNING)
         for name in olds
         if olds[name] != news[name]
     )
