@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from docs.generate.commands import commands_page
 from docs.generate.conformance import conformance_page
 from docs.generate.errors import errors_page
 from docs.generate.facts import facts_page
+from docs.generate.settings import settings_page
 from docs.generate.tree import with_tree
 
 NOTICE = "<!-- Written by `make fix` from the code; change the code instead. -->\n\n"
@@ -17,6 +19,8 @@ def pages(root: Path) -> dict[str, str]:
     return {
         "docs/errors.md": NOTICE + errors_page(),
         "docs/facts.md": NOTICE + facts_page(),
+        "docs/settings.md": NOTICE + settings_page(),
+        "docs/cli.md": NOTICE + commands_page(),
         "docs/conformance.md": NOTICE + conformance_page(root),
         "README.md": with_tree((root / "README.md").read_text(encoding="utf-8"), root),
     }

@@ -97,8 +97,8 @@ def _lines(lines: Iterable[Line]) -> Table:
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(min_width=8, no_wrap=True)
     grid.add_column(overflow="fold")
-    for label, style, told in lines:
-        grid.add_row(Text(label, style), told if isinstance(told, Text) else Text(told))
+    for label, style, content in lines:
+        grid.add_row(Text(label, style), content if isinstance(content, Text) else Text(content))
     return grid
 
 

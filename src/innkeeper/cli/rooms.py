@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from innkeeper.cli.fits import Room
 from innkeeper.runtime.memory.host import Host
-from innkeeper.runtime.memory.pools import budget_bytes
 from innkeeper.settings.values import Settings
 
 
@@ -14,13 +13,11 @@ def rooms_of(settings: Settings, host: Host | None = None) -> tuple[Room, ...]:
     Raises:
         BadSettings: The budget of a pool is more than there is.
     """
+    from innkeeper.assemble import budgets_of
+
     readings = (host or Host()).pools()
+    budgets = budgets_of(settings, readings)
     return tuple(
-        Room(
-            pool,
-            reading.total_bytes,
-            reading.free_bytes,
-            budget_bytes(pool, reading, settings.budget_of(pool), settings.memory.reserve_of(reading.total_bytes)),
-        )
+        Room(pool, reading.total_bytes, reading.free_bytes, budgets[pool])
         for pool, reading in sorted(readings.items(), key=lambda one: (one[0] != "ram", one[0]))
     )

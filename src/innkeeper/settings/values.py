@@ -196,7 +196,7 @@ class LlamaCppSettings(Section):
 class JournalSettings(Section):
     """What is remembered of what happened."""
 
-    keep_days: Annotated[Seconds, Field(gt=0, le=3660)] = 14.0
+    keep_days: Annotated[Count, Field(ge=1, le=3660)] = 14
     """Days a fact is kept."""
 
     keep: Size = 256 * 1024**2
