@@ -65,12 +65,14 @@ class Readings:
     async def running(self) -> AsyncIterator[None]:
         """Read once, then every poll, for the length of the block."""
         await self.read()
-        async with asyncio.TaskGroup() as tasks:
-            polling = tasks.create_task(self._poll(), name="read memory")
-            try:
-                yield
-            finally:
-                polling.cancel()
+        tasks = asyncio.TaskGroup()  # entered by hand: an error of the block is to pass as it is, not in a group
+        await tasks.__aenter__()
+        polling = tasks.create_task(self._poll(), name="read memory")
+        try:
+            yield
+        finally:
+            polling.cancel()
+            await tasks.__aexit__(None, None, None)
 
     async def _poll(self) -> None:
         while True:

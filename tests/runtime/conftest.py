@@ -1,0 +1,100 @@
+"""A whole runtime over echo engines and a host whose pools a test sets."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+from innkeeper.runtime.catalog import Catalog, Model, Option
+from innkeeper.runtime.engines.echo import Echo
+from innkeeper.runtime.facts import Fact
+from innkeeper.runtime.journal.journal import Journal
+from innkeeper.runtime.memory.pools import Ceiling, PoolReading
+from innkeeper.runtime.messages import Kind
+from innkeeper.runtime.residency.callers import Rules
+from innkeeper.runtime.residency.keeper import Keeper
+from innkeeper.runtime.residency.machine import Residency
+from innkeeper.runtime.residency.readings import Readings
+from innkeeper.runtime.runtime import Runtime
+
+NEVER_S = 3600.0
+
+
+@dataclass
+class SetHost:
+    """A machine with one pool, as a test wants it."""
+
+    ram: PoolReading
+    own: int = 0
+
+    def pools(self) -> Mapping[str, PoolReading]:
+        return {"ram": self.ram}
+
+    def own_bytes(self) -> int:
+        return self.own
+
+
+@dataclass
+class Inn:
+    """The runtime and what a test needs to look at or to set."""
+
+    runtime: Runtime
+    residency: Residency
+    readings: Readings
+    echo: Echo
+    host: SetHost
+    facts: Callable[[], list[Fact]]
+    now: list[float] = field(default_factory=lambda: [0.0])
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        """Let other tasks run until it is true; the test's own time limit ends a wait in vain."""
+        while not true():  # noqa: ASYNC110  what is waited for is a state of the machine, not an event
+            await asyncio.sleep(0)
+
+
+OpenInn = Callable[..., AbstractAsyncContextManager[Inn]]
+
+
+def echo_model(name: str, size: int = 100, **options: Option) -> Model:
+    kinds = frozenset({Kind.CHAT, Kind.COMPLETION})
+    return Model(name, "echo", kinds, slots=4, keep_for_s=None, options={"needs_ram": size, **options})
+
+
+@pytest.fixture
+def open_inn() -> OpenInn:
+    """Opens a runtime of some models with a budget of 1,000 bytes; every request it took has one ending."""
+
+    @asynccontextmanager
+    async def opened(*models: Model, default: str | None = None, budget: int = 1_000) -> AsyncIterator[Inn]:
+        journal = Journal(lambda: 0.0)
+        echo = Echo()
+        host = SetHost(PoolReading(total_bytes=10_000, free_bytes=10_000))
+        now = [0.0]
+        catalog = Catalog(models, default)
+        residency = Residency({"ram": budget}, note=journal.record, rules=Rules())
+        keeper = Keeper(catalog, {"echo": echo}, residency, note=journal.record, seconds=lambda: now[0])
+        readings = Readings(
+            keeper,
+            residency,
+            host,
+            note=journal.record,
+            seconds=lambda: now[0],
+            spare_bytes=lambda: 7,
+            ceilings={"ram": Ceiling(budget, 0)},
+            alarm_bytes=lambda total: total // 10,
+            poll_s=NEVER_S,
+        )
+        runtime = Runtime(catalog, keeper, readings, residency, journal, seconds=lambda: now[0], version="0")
+
+        def facts() -> list[Fact]:
+            return [entry.fact for entry in journal.entries()]
+
+        async with runtime.running():
+            yield Inn(runtime, residency, readings, echo, host, facts, now)
+        residency.check()
+
+    return opened
