@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,18 @@ class TestEveryModule:
 
     def test_it_is_named_for_something_of_the_domain(self, file: Path) -> None:
         assert not EMPTY_NAMES & {*file.relative_to(PACKAGE).parts[:-1], file.stem}
+
+
+class TestDeciding:
+    def test_all_of_residency_but_the_keeper_and_the_readings_is_kept_pure(self) -> None:
+        contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+            "contracts"
+        ]
+        pure = next(one["source_modules"] for one in contracts if one["name"].startswith("Deciding is pure"))
+        residency = {
+            f"innkeeper.runtime.residency.{file.stem}" for file in (PACKAGE / "runtime" / "residency").glob("[a-z]*.py")
+        }
+        assert residency - set(pure) == {f"innkeeper.runtime.residency.{doing}" for doing in ("keeper", "readings")}
 
 
 class TestAllFiles:
