@@ -26,6 +26,7 @@ from innkeeper.runtime.errors import BadModelFile, BadSettings
 from innkeeper.runtime.memory.estimate import estimate
 from innkeeper.runtime.memory.gguf import read_header
 from innkeeper.runtime.memory.header import Header
+from innkeeper.runtime.memory.host import Gpus
 from innkeeper.runtime.memory.options import EngineOptions
 from innkeeper.runtime.memory.tensors import CACHE_TYPES
 from innkeeper.runtime.messages import Kind
@@ -54,13 +55,16 @@ class LlamaCpp:
         has_spare: bool = True,
         threads: int | None = None,
         sockets: Path | None = None,
+        gpus: Gpus | None = None,
     ) -> None:
         """
         `server` is the program to run instead of our worker. `threads` are those of each child; None takes one per
         core we may use. `sockets` is where the private folder is made; None takes the system's temporary folder.
+        `gpus` tells what a child holds there.
         """
         self._threads = usable_cores() if threads is None else threads
         self._sockets = sockets
+        self._gpus = Gpus() if gpus is None else gpus
         self._folder: PrivateFolder | None = None
         self._spare = Spare(is_wanted=has_spare and server is None)
         self._processes: Processes = self._spare if server is None else ServerProcesses(server)
@@ -108,7 +112,7 @@ class LlamaCpp:
         assert self._folder is not None, "an engine before the adapter was opened"
         socket = self._folder.socket_path()
         log = self._logs.setdefault(model.id, LogRing())
-        return LlamaCppEngine(model, lambda: self._launch(model, context, socket), self._processes, log)
+        return LlamaCppEngine(model, lambda: self.launch(model, context, socket), self._processes, log, self._gpus)
 
     def footprint(self, model: Model, context: int | None = None) -> Footprint:
         """See `Adapter.footprint`.
@@ -136,7 +140,13 @@ class LlamaCpp:
     def learn(self, model: Model, holding: Holding) -> None:
         """See `Adapter.learn`."""
 
-    def _launch(self, model: Model, context: int | None, socket: Path) -> Launch:
+    def launch(self, model: Model, context: int | None, socket: Path) -> Launch:
+        """What a child of this model is told.
+
+        Raises:
+            BadModelFile: The file is missing or cannot be understood.
+            BadSettings: An option is unknown or of the wrong type.
+        """
         header = _header(model)
         role = role_of(model)
         tokens = context_of(model, context, header)

@@ -32,6 +32,7 @@ from innkeeper.runtime.engines.process_memory import RAM, process_memory
 from innkeeper.runtime.engines.prompt_length import may_be_too_long, prompt_tokens
 from innkeeper.runtime.engines.unix_http import UnixHttp
 from innkeeper.runtime.errors import EngineDied, EngineFailed, InnkeeperError, LoadFailed, NotSupported, SetupError
+from innkeeper.runtime.memory.host import Gpus
 from innkeeper.runtime.messages import Chunk, Done, Kind, Piece, Request, Usage
 
 EXIT_LIMIT_S = 1.0
@@ -73,7 +74,9 @@ class Processes(Protocol):
 class LlamaCppEngine:
     """One load of a model."""
 
-    def __init__(self, model: Model, plan: Callable[[], Launch], processes: Processes, log: LogRing) -> None:
+    def __init__(
+        self, model: Model, plan: Callable[[], Launch], processes: Processes, log: LogRing, gpus: Gpus
+    ) -> None:
         """`plan` reads the model's file and says how to start its child; it is called once, in `start`."""
         self._model = model
         self._plan = plan
@@ -85,7 +88,8 @@ class LlamaCppEngine:
         self._process: Process | None = None
         self._has_process = asyncio.Event()
         self._is_stopped = False
-        self._peak_bytes = 0
+        self._gpus = gpus
+        self._peak: dict[str, int] = {}
 
     @property
     def pid(self) -> int | None:
@@ -174,8 +178,14 @@ class LlamaCppEngine:
         held = process_memory(child.pid)
         if held is None:
             return None
-        self._peak_bytes = max(self._peak_bytes, held.peak_bytes)
-        return Holding(now={RAM: held.now_bytes}, peak={RAM: self._peak_bytes})
+        now = {RAM: held.now_bytes}
+        peak = {RAM: held.peak_bytes}
+        if self._launch is not None and self._launch.gpu_layers > 0:
+            pools = self._gpus.pools(frozenset({child.pid}))
+            now |= {pool: reading.ours_bytes for pool, reading in pools.items() if reading.ours_bytes > 0}
+        for pool, size_bytes in (*now.items(), *peak.items()):
+            self._peak[pool] = max(self._peak.get(pool, 0), size_bytes)
+        return Holding(now=now, peak=dict(self._peak))
 
     def _remove_socket(self) -> None:
         if self._launch is not None:
