@@ -68,7 +68,7 @@ def shape_for(target_bytes: int, quantization: Quantization, kv_heads: int | Non
     width, vocabulary = 4096, 32_000
     for most_weights, its_width, its_vocabulary in (
         (3_000_000, 128, 512),
-        (12_000_000, 256, 2_048),
+        (16_000_000, 256, 2_048),
         (60_000_000, 512, 8_000),
         (300_000_000, 1_024, 16_000),
         (2_500_000_000, 2_048, 32_000),

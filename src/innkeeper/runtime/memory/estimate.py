@@ -25,13 +25,13 @@ from innkeeper.runtime.memory.network import Layer, Memory, Network
 from innkeeper.runtime.memory.options import EngineOptions
 from innkeeper.runtime.memory.tensors import CACHE_TYPES, Tensor, TensorType
 
-ESTIMATE_MARGIN: Final = 0.02
+ESTIMATE_MARGIN: Final = 0.01
 """Safety on top of an estimate, as a fraction of it; measured errors are below it, docs/memory.md."""
 
 _REPACKED: Final = frozenset({"q4_0", "q4_k", "q5_k", "q6_k", "q2_k", "iq4_nl", "mxfp4"})
 _CACHE_STEP_TOKENS: Final = 256  # llama.cpp rounds a slot's context and a window up to it
 
-_PROGRAM_BYTES: Final = 26_000_000
+_PROGRAM_BYTES: Final = 37_500_000
 _PER_SLOT_BYTES: Final = 170_000
 _PER_TOKEN_BYTES: Final = 220  # of each slot's context: the cache's own books, and the prompt as text and numbers
 _PER_WORD_BYTES: Final = 194  # of the vocabulary
