@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from innkeeper.runtime.residency.callers import Rules
 from innkeeper.runtime.residency.policy import Policy, keep_the_most_valuable_set, least_recently_used
-from innkeeper.runtime.residency.simulator import Outcome, Simulator, Visit
 from innkeeper.runtime.residency.signals import Terms
+from innkeeper.runtime.residency.simulator import Outcome, Simulator, Visit
 from tests.residency.inn import GIB, model
 
 BUDGET = {"ram": 10 * GIB}
@@ -54,23 +54,23 @@ class TestTheSimulator:
 class TestFairness:
     def test_one_who_sends_ten_times_more_makes_itself_wait_and_not_the_other(self) -> None:
         """C30: one slot, the flood alone is more than it can answer, over five minutes."""
-        flood = steady("a", 0.6, 1.0, until_s=300, client="flood")
+        flood = steady("a", 0.6, 1.0, until_s=120, client="flood")
         quiet = steady("a", 6.0, 1.0, until_s=300, client="quiet")
         outcome = run(flood + quiet, {"a": 6}, UNLIMITED)
         assert max(outcome.waits_s("quiet")) <= 2 + 3 * 1.0
         assert outcome.waits_s("flood")[-1] > 60
 
     def test_two_who_ask_for_more_than_there_is_have_the_same_share(self) -> None:
-        """C30: one sends twice what the other does; of the first ten minutes each gets half."""
-        visits = steady("a", 0.5, 1.0, until_s=600, client="more") + steady("a", 1.0, 1.0, until_s=600, client="less")
+        """C30: one sends twice what the other does; of the first five minutes each gets half."""
+        visits = steady("a", 0.5, 1.0, until_s=300, client="more") + steady("a", 1.0, 1.0, until_s=300, client="less")
         outcome = run(visits, {"a": 6}, UNLIMITED)
-        early = [one.visit.client for one in outcome.served if one.visit.at_s + one.waited_s < 600]
+        early = [one.visit.client for one in outcome.served if one.visit.at_s + one.waited_s < 300]
         assert early.count("less") / len(early) == pytest.approx(0.5, abs=0.02)
 
     def test_a_flood_does_not_keep_others_from_other_models(self) -> None:
         """C30."""
-        flood = steady("a", 0.2, 1.0, until_s=300, client="flood")
-        quiet = steady("b", 10, 1.0, until_s=300, client="quiet")
+        flood = steady("a", 0.2, 1.0, until_s=120, client="flood")
+        quiet = steady("b", 10, 1.0, until_s=120, client="quiet")
         rules = Rules(queue_limit=10_000, longest_wait_s=10_000, patience_s=5)
         outcome = run(flood + quiet, {"a": 6, "b": 6}, rules)
         assert max(outcome.waits_s("quiet")) <= 5 + 1 + 0.2 + 2 + 3 * 2.2
@@ -84,7 +84,7 @@ class TestFairness:
         rare = steady("b", 97, 1.0, until_s=600)
         outcome = run(busy + rare, {"a": model(6, load_s=2, slots=slots), "b": 6})
         worst_s = max(one.waited_s for one in outcome.served if one.visit.model == "b")
-        assert worst_s <= pytest.approx(30 + 1 + 0.2 + 2)
+        assert worst_s <= 30 + 1 + 0.2 + 2 + 1e-6
 
     def test_small_ones_that_always_fit_never_keep_a_large_one_out(self) -> None:
         """C18."""
