@@ -8,6 +8,7 @@ import resource
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,9 +16,19 @@ from innkeeper.runtime.catalog import Model, Option
 from innkeeper.runtime.engine import Engine, Sizing
 from innkeeper.runtime.engines.llama_cpp import LlamaCpp
 from innkeeper.runtime.engines.unix_http import UnixHttp
-from innkeeper.runtime.errors import BadModelFile, BadSettings, InvalidRequest, LoadFailed, NotSupported, PromptTooLong
+from innkeeper.runtime.errors import (
+    BadModelFile,
+    BadSettings,
+    InvalidRequest,
+    LoadFailed,
+    NotSupported,
+    PromptTooLong,
+    StateUnusable,
+)
+from innkeeper.runtime.memory.host import Gpus
 from innkeeper.runtime.messages import Kind
 from tests.engines.asking import ask, chat, completion, documents, done, embedding, rerank, said
+from tests.engines.fixtures import children
 from tests.ggufs import write_bert, write_llama
 
 TEXT = frozenset({Kind.CHAT, Kind.COMPLETION})
@@ -296,6 +307,43 @@ class TestFootprint:
     def test_a_reranker_can_be_nothing_else(self, adapter: LlamaCpp, tiny_embedder: Path) -> None:
         with pytest.raises(BadSettings, match="entry"):
             adapter.footprint(Model("judge", "llama_cpp", frozenset({Kind.RERANK, Kind.CHAT}), file=tiny_embedder))
+
+
+class TestOpening:
+    async def test_a_place_where_no_socket_can_be_is_refused_with_the_fix(self, tmp_path: Path) -> None:
+        with pytest.raises(StateUnusable, match="TMPDIR"):
+            await LlamaCpp(has_spare=False, sockets=tmp_path / ("x" * 90)).open()
+
+
+class OneGpu:
+    """A driver with one GPU on which every process of ours holds 7 bytes.  Source: pynvml's names."""
+
+    class NVMLError(Exception):
+        pass
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        processes = [SimpleNamespace(pid=pid, usedGpuMemory=7) for pid in children()]
+        answers = {
+            "nvmlDeviceGetCount": 1,
+            "nvmlDeviceGetMemoryInfo": SimpleNamespace(total=100, free=50),
+            "nvmlDeviceGetComputeRunningProcesses": processes,
+        }
+        return lambda *_: answers.get(name)
+
+
+class TestGpus:
+    @pytest.mark.parametrize(("layers", "held"), [(1, 7), (0, None)])
+    async def test_what_a_child_holds_there_is_read_when_it_was_told_to_use_it(
+        self, tiny: Path, short_path: Path, layers: int, held: int | None
+    ) -> None:
+        adapter = LlamaCpp(has_spare=False, sockets=short_path, gpus=Gpus(OneGpu()))
+        await adapter.open()
+        async with started(adapter, text_model(tiny, gpu_layers=layers)) as engine:
+            holding = engine.holding()
+        await adapter.close()
+
+        assert holding is not None
+        assert (holding.now.get("gpu0"), holding.peak.get("gpu0")) == (held, held)
 
 
 class TestKinds:

@@ -21,6 +21,10 @@ STOP_LIMIT_S = 5.0
 
 _READ_BYTES = 1 << 16
 
+_SHARES_CORES = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""Threads of a model that wait for each other sleep. By default they spin, and two models that answer at the same
+time, or any other busy program, slow each other to a tenth (measured, docs/engines.md)."""
+
 
 class Child:
     """A process of ours. Used once: `spawn`, then `stop` at any time, by anyone, as often as they like."""
@@ -165,10 +169,11 @@ class Child:
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
     """What a child may know: the server's environment without secrets, and without variables that steer llama.cpp.
 
+    How threads wait is the operator's to say, in that environment, and else ours.
     llama-server reads every one of its flags from `LLAMA_ARG_…` too; a child runs with what we tell it alone.
     """
     secret = ("KEY", "TOKEN", "SECRET", "PASSWORD")
-    return {
+    return _SHARES_CORES | {
         name: value
         for name, value in environment.items()
         if not name.startswith(("LLAMA_", "INNKEEPER_")) and not name.upper().endswith(secret)

@@ -22,7 +22,7 @@ from innkeeper.runtime.engines.log_ring import LogRing
 from innkeeper.runtime.engines.private_folder import PrivateFolder
 from innkeeper.runtime.engines.server_process import ServerProcesses
 from innkeeper.runtime.engines.spare import Spare
-from innkeeper.runtime.errors import BadModelFile, BadSettings
+from innkeeper.runtime.errors import BadModelFile, BadSettings, StateUnusable
 from innkeeper.runtime.memory.estimate import estimate
 from innkeeper.runtime.memory.gguf import read_header
 from innkeeper.runtime.memory.header import Header
@@ -76,9 +76,14 @@ class LlamaCpp:
         """Make the private folder, remove those of dead servers, and start the spare.
 
         Raises:
-            OSError: No folder can be made.
+            StateUnusable: No folder can be made.
         """
-        self._folder = PrivateFolder(self._sockets)
+        try:
+            self._folder = PrivateFolder(self._sockets)
+        except OSError as error:
+            raise StateUnusable(
+                f"There is no place for the engines' sockets: {error}. Set TMPDIR to a folder that can be written."
+            ) from error
         self._spare.refill(rest_s=0)
 
     async def spare_ready(self) -> None:

@@ -34,7 +34,7 @@ class PrivateFolder:
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=base))  # mode 0700
         if len(os.fsencode(self.path / "00000000.sock")) > SOCKET_PATH_BYTES:
             self.path.rmdir()
-            raise OSError(f"{base} is too long a path for a socket; set TMPDIR to a shorter one, such as /tmp")
+            raise OSError(f"{base} is too long a path for a socket; /tmp is not")
         self._lock = _locked(self.path / _LOCK)
         self._count = 0
 
