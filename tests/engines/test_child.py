@@ -214,4 +214,8 @@ class TestEnvironment:
             "CUDA_VISIBLE_DEVICES": "0",
         }
 
-        assert child_environment(environment) == {"PATH": "/bin", "CUDA_VISIBLE_DEVICES": "0"}
+        assert child_environment(environment).keys() == {"PATH", "CUDA_VISIBLE_DEVICES", "OMP_WAIT_POLICY"}
+
+    def test_threads_that_wait_sleep_unless_the_operator_says_otherwise(self) -> None:
+        assert child_environment({})["OMP_WAIT_POLICY"] == "PASSIVE"
+        assert child_environment({"OMP_WAIT_POLICY": "ACTIVE"})["OMP_WAIT_POLICY"] == "ACTIVE"

@@ -22,8 +22,9 @@ STOP_LIMIT_S = 5.0
 _READ_BYTES = 1 << 16
 
 _SHARES_CORES = {"OMP_WAIT_POLICY": "PASSIVE"}
-"""Threads of a model that wait for each other sleep. By default they spin, and two models that answer at the same
-time, or any other busy program, slow each other to a tenth (measured, docs/engines.md)."""
+"""Threads of a model that wait for each other sleep. By default they spin, and then models that answer at the same
+time, or any other busy program, stop each other: 18 to 44 tokens/s where sleeping threads make 142 to 154 (a model of
+60 MB, 2 threads, 2 cores with a load of 3.7; one thread alone: 171 to 177)."""
 
 
 class Child:
