@@ -53,8 +53,13 @@ class _Stream(asyncio.Protocol):
                 self.in_time += 1
             self.pieces += 1
         self._last_bytes = held[-6:]  # one byte short of a mark, so that none is counted twice
+        if b"[DONE]" in data:
+            self._end()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
+        self._end()
+
+    def _end(self) -> None:
         if not self._ended.done():
             self._ended.set_result(None)
 

@@ -171,6 +171,19 @@ class TestAWrongAddress:
 
 
 class TestAMistakeOfOurs:
+    async def test_in_an_operator_s_route_has_the_same_shape(
+        self, door: Door, runtime: ScriptedRuntime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(model: str, pinned: bool, /) -> None:
+            raise ZeroDivisionError("deep inside")
+
+        monkeypatch.setattr(runtime, "pin", broken)
+        async with wire_to(door) as wire:
+            await wire.ask("POST", f"/models/{NARRATOR}/pin")
+            answer = await wire.answer()
+
+        assert (answer.status, answer.error["code"]) == (500, "internal")
+
     async def test_is_an_error_without_a_traceback(
         self, door: Door, runtime: ScriptedRuntime, caplog: pytest.LogCaptureFixture
     ) -> None:

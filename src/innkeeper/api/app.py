@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import ASGIApp
@@ -18,7 +18,7 @@ from innkeeper.api.body import CallerLeft
 from innkeeper.api.gate import Caller, Gate
 from innkeeper.api.key_file import KeyFile
 from innkeeper.api.limits import Limits
-from innkeeper.api.openai_routes import House, openai_routes
+from innkeeper.api.openai_routes import PATHS, House, openai_routes
 from innkeeper.api.operator_routes import operator_routes
 from innkeeper.api.options import ApiOptions
 from innkeeper.api.port import Runtime
@@ -47,11 +47,9 @@ def create_app(
     seconds, is the date that /v1/models shows.
     """
     house = House(runtime, options, Limits(options.requests_at_once), now_s, set())
-    app = Starlette(
-        routes=[*openai_routes(house, created_s), *operator_routes(runtime, options, metrics_text)],
-        middleware=[
-            Middleware(Gate, keys=keys, allowed_hosts=options.allowed_hosts, new_request_id=request_id),
-        ],
+    asking = openai_routes(house, created_s)
+    inside = Starlette(
+        routes=[*asking, *operator_routes(runtime, options, metrics_text)],
         exception_handlers={
             InnkeeperError: _told,
             HTTPException: _http_error,
@@ -59,8 +57,15 @@ def create_app(
             Exception: _our_fault,
         },
     )
-    app.router.redirect_slashes = False  # a redirected POST loses its body with many clients
-    return app
+    inside.router.redirect_slashes = False  # a redirected POST loses its body with many clients
+    gate = Gate(
+        inside,
+        direct={("POST", route.path): route.app for route in asking if route.path in PATHS},
+        keys=keys,
+        allowed_hosts=options.allowed_hosts,
+        new_request_id=request_id,
+    )
+    return ServerErrorMiddleware(gate, handler=_our_fault)
 
 
 async def _told(http: HttpRequest, error: Exception) -> Response:

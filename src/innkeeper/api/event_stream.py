@@ -68,7 +68,12 @@ class EventStream:
             await self._end_heartbeat()
         if not self.has_started:
             await self._start()
-        await self._write(sse.event(document))
+        self._is_sending = True  # as `_deliver` does, without two more calls for each word of each answer
+        try:
+            await self._send({"type": "http.response.body", "body": sse.event(document), "more_body": True})
+        finally:
+            self._is_sending = False
+            self._sent_at_s = self._loop.time()
 
     async def done(self) -> None:
         """The answer is complete."""

