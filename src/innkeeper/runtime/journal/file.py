@@ -64,7 +64,7 @@ class JournalFile:
             )
             writing.executemany(
                 "INSERT INTO subject (entry, name) VALUES (?, ?)",
-                [(row, name) for row, one in rows for name in {_storable(name) for name in subjects(one.fact)}],
+                [(row, name) for row, one in rows for name in {*map(_storable, subjects(one.fact))}],
             )
 
     def trim(self, before: float, keep_bytes: int) -> None:
@@ -120,7 +120,7 @@ def is_broken(error: Exception) -> bool:
 
 def _storable(name: str) -> str:
     """A name as SQLite can hold it: a lone half of a character pair, possible in JSON from outside, is spelled out."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+    return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _read(number: int, at: float, kind: str, text: str) -> Entry | None:

@@ -7,7 +7,7 @@ that only a caller has used (labels.py).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector, generate_latest
 from prometheus_client.metrics_core import Metric
@@ -33,6 +33,22 @@ from innkeeper.runtime.views import RuntimeView
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 15.0, 30.0, 60.0, 120.0, 300.0)
 """Upper edges of the buckets; 1, 2, 3, 5 and 8 s are the targets of routing, so that each can be read off exactly."""
 
+Kept = TypeVar("Kept", Counter, Histogram)
+
+
+class _Series(Generic[Kept]):
+    """The series of one metric by their labels, remembered: finding one anew costs more than counting."""
+
+    def __init__(self, metric: Kept) -> None:
+        self._metric: Kept = metric
+        self._found: dict[tuple[str, ...], Kept] = {}
+
+    def of(self, *labels: str) -> Kept:
+        found = self._found.get(labels)
+        if found is None:
+            found = self._found[labels] = self._metric.labels(*labels)
+        return found
+
 
 class PrometheusSink:
     """Counts facts. Safe from any thread; the sums are exact."""
@@ -47,60 +63,76 @@ class PrometheusSink:
         self._open: dict[str, tuple[str, str]] = {}
         """Kind and task of the requests that have no ending yet."""
 
-        self._facts = Counter("innkeeper_facts_total", "Facts of the journal.", ("fact",), registry=own)
-        self._requests = Counter(
-            "innkeeper_requests_total",
-            'Requests that ended: "answered", "abandoned" when the caller left, else the code of an error.',
-            ("kind", "model", "task", "outcome"),
-            registry=own,
+        self._facts = _Series(Counter("innkeeper_facts_total", "Facts of the journal.", ("fact",), registry=own))
+        self._requests = _Series(
+            Counter(
+                "innkeeper_requests_total",
+                'Requests that ended: "answered", "abandoned" when the caller left, else the code of an error.',
+                ("kind", "model", "task", "outcome"),
+                registry=own,
+            )
         )
-        self._took = Histogram(
-            "innkeeper_request_seconds",
-            "From the arrival of a request to its ending.",
-            ("kind", "model"),
-            buckets=_SECONDS,
-            registry=own,
+        self._took = _Series(
+            Histogram(
+                "innkeeper_request_seconds",
+                "From the arrival of a request to its ending.",
+                ("kind", "model"),
+                buckets=_SECONDS,
+                registry=own,
+            )
         )
-        self._waits = Histogram(
-            "innkeeper_wait_seconds",
-            "From the arrival of a request to its lease, loading included.",
-            ("model",),
-            buckets=_SECONDS,
-            registry=own,
+        self._waits = _Series(
+            Histogram(
+                "innkeeper_wait_seconds",
+                "From the arrival of a request to its lease, loading included.",
+                ("model",),
+                buckets=_SECONDS,
+                registry=own,
+            )
         )
-        self._first_words = Histogram(
-            "innkeeper_first_words_seconds",
-            "From the arrival of a request to the first piece of its answer.",
-            ("model", "task"),
-            buckets=_SECONDS,
-            registry=own,
+        self._first_words = _Series(
+            Histogram(
+                "innkeeper_first_words_seconds",
+                "From the arrival of a request to the first piece of its answer.",
+                ("model", "task"),
+                buckets=_SECONDS,
+                registry=own,
+            )
         )
-        self._loads = Histogram(
-            "innkeeper_load_seconds", "Loads that succeeded.", ("model",), buckets=_SECONDS, registry=own
+        self._loads = _Series(
+            Histogram("innkeeper_load_seconds", "Loads that succeeded.", ("model",), buckets=_SECONDS, registry=own)
         )
-        self._loads_refused = Counter(
-            "innkeeper_loads_refused_total", "Loads that failed or were not tried.", ("model",), registry=own
+        self._loads_refused = _Series(
+            Counter("innkeeper_loads_refused_total", "Loads that failed or were not tried.", ("model",), registry=own)
         )
-        self._evictions = Counter(
-            "innkeeper_evictions_total",
-            'Models told to leave, to make room for another "model" or for "other_programs".',
-            ("model", "room_for"),
-            registry=own,
+        self._evictions = _Series(
+            Counter(
+                "innkeeper_evictions_total",
+                'Models told to leave, to make room for another "model" or for "other_programs".',
+                ("model", "room_for"),
+                registry=own,
+            )
         )
-        self._engines_left = Counter(
-            "innkeeper_engines_left_total",
-            "Engine processes that ended, for whatever reason.",
-            ("model",),
-            registry=own,
+        self._engines_left = _Series(
+            Counter(
+                "innkeeper_engines_left_total",
+                "Engine processes that ended, for whatever reason.",
+                ("model",),
+                registry=own,
+            )
         )
-        self._failed_attempts = Counter(
-            "innkeeper_failed_attempts_total", "Candidates that could not answer.", ("model", "code"), registry=own
+        self._failed_attempts = _Series(
+            Counter(
+                "innkeeper_failed_attempts_total", "Candidates that could not answer.", ("model", "code"), registry=own
+            )
         )
-        self._tokens = Counter(
-            "innkeeper_tokens_total",
-            'Tokens of answers that ended: "prompt", of these "cached", and "answer".',
-            ("model", "part"),
-            registry=own,
+        self._tokens = _Series(
+            Counter(
+                "innkeeper_tokens_total",
+                'Tokens of answers that ended: "prompt", of these "cached", and "answer".',
+                ("model", "part"),
+                registry=own,
+            )
         )
 
     def watch(self, view: Callable[[], RuntimeView]) -> None:
@@ -114,28 +146,28 @@ class PrometheusSink:
     def take(self, entry: Entry) -> None:
         """Count one entry."""
         fact = entry.fact
-        self._facts.labels(type(fact).__name__).inc()
+        self._facts.of(type(fact).__name__).inc()
         match fact:
             case Asked(request, kind, _, task, _):
                 self._open[request] = (kind, self._tasks.label(task))
             case Leased(_, model, waited_s, _):
-                self._waits.labels(self._models.learn(model)).observe(waited_s)
+                self._waits.of(self._models.learn(model)).observe(waited_s)
             case FirstWords(_, model, task, after_s):
-                self._first_words.labels(self._models.learn(model), self._tasks.label(task)).observe(after_s)
+                self._first_words.of(self._models.learn(model), self._tasks.label(task)).observe(after_s)
             case AttemptFailed(_, model, code, _):
-                self._failed_attempts.labels(self._models.learn(model), code).inc()
+                self._failed_attempts.of(self._models.learn(model), code).inc()
             case Finished():
                 self._count_ending(fact)
             case ModelMoved(model):
                 self._models.learn(model)
             case ModelLoaded(model, _, took_s):
-                self._loads.labels(self._models.learn(model)).observe(took_s)
+                self._loads.of(self._models.learn(model)).observe(took_s)
             case LoadRefused(model):
-                self._loads_refused.labels(self._models.learn(model)).inc()
+                self._loads_refused.of(self._models.learn(model)).inc()
             case Evicted(model, for_model):
-                self._evictions.labels(self._models.learn(model), "model" if for_model else "other_programs").inc()
+                self._evictions.of(self._models.learn(model), "model" if for_model else "other_programs").inc()
             case EngineLeft(model):
-                self._engines_left.labels(self._models.learn(model)).inc()
+                self._engines_left.of(self._models.learn(model)).inc()
             case _:  # the count of its kind above is all there is to count
                 pass
 
@@ -145,8 +177,8 @@ class PrometheusSink:
     def _count_ending(self, fact: Finished) -> None:
         kind, task = self._open.pop(fact.request, ("", ""))
         model = self._models.label(fact.model)
-        self._requests.labels(kind, model, task, fact.outcome).inc()
-        self._took.labels(kind, model).observe(fact.took_s)
+        self._requests.of(kind, model, task, fact.outcome).inc()
+        self._took.of(kind, model).observe(fact.took_s)
         parts = {
             "prompt": fact.usage.prompt_tokens,
             "cached": fact.usage.cached_tokens,
@@ -154,7 +186,7 @@ class PrometheusSink:
         }
         for part, tokens in parts.items():
             if tokens:
-                self._tokens.labels(model, part).inc(tokens)
+                self._tokens.of(model, part).inc(tokens)
 
 
 class _WithoutBirthdays(Collector):

@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from dataclasses import is_dataclass
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from innkeeper.runtime.facts import Fact
 
-_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
+Json = dict[str, Any]  # values are whatever the fields of facts hold: text, numbers, lists, objects
 
 
 class Unreadable(ValueError):
@@ -34,7 +34,7 @@ def kinds() -> dict[str, type[Fact]]:
 
 def fact_to_json(fact: Fact) -> str:
     """The fields of `fact` as one JSON object, in ASCII: a broken half of a character must not stop a fact."""
-    return _ENCODER.encode(_written(fact))
+    return _encoder().encode(_fields_of(fact))
 
 
 def fact_from_json(kind: str, text: str) -> Fact:
@@ -54,17 +54,18 @@ def fact_from_json(kind: str, text: str) -> Fact:
     return fact
 
 
-def _written(value: Any) -> Any:  # any field of a fact in, any JSON value out
-    if value is None or isinstance(value, str | int | float):  # most fields; the tests below cost more
-        return value
-    if is_dataclass(value):
-        kind: Any = type(value)  # mypy does not see that a type of dataclass is hashable
-        return {name: _written(getattr(value, name)) for name in _types_of(kind)}
-    if isinstance(value, Mapping):
-        return {key: _written(inner) for key, inner in value.items()}
-    if isinstance(value, tuple):
-        return [_written(inner) for inner in value]
-    return value
+def _fields_of(value: Any) -> Json:  # a fact or a part of one
+    kind: Any = type(value)  # mypy does not see that a type of dataclass is hashable
+    return {name: getattr(value, name) for name in _types_of(kind)}
+
+
+def _as_json(value: Any) -> Json:  # what the encoder does not know by itself: parts of facts, and mappings
+    return dict(value) if isinstance(value, Mapping) else _fields_of(value)
+
+
+@cache
+def _encoder() -> json.JSONEncoder:
+    return json.JSONEncoder(separators=(",", ":"), default=_as_json)
 
 
 @cache
