@@ -52,9 +52,9 @@ class TestTheCore:
         assert sum(sizes.values()) <= 200_000_000, sorted(sizes.items(), key=lambda item: -item[1])[:8]
 
     def test_it_is_more_than_the_engine_alone(self) -> None:
-        assert {"innkeeper", "xllamacpp", "starlette", "aiohttp"} <= installed_with("innkeeper").keys()
+        assert {"innkeeper", "xllamacpp", "starlette", "uvicorn"} <= installed_with("innkeeper").keys()
 
-    @pytest.mark.parametrize("name", ["torch", "transformers", "langchain", "chromadb", "tensorflow", "numpy", "httpx"])
+    @pytest.mark.parametrize("name", ["torch", "transformers", "langchain", "chromadb", "tensorflow", "numpy", "pandas"])
     def test_it_does_without(self, name: str) -> None:
         assert name not in installed_with("innkeeper", extra="hub")
 
