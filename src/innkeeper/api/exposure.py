@@ -25,8 +25,8 @@ def check_exposure(host: str, has_keys: bool, consent: bool) -> None:
         return
     raise BadSettings(
         f"The server would listen on {host or 'every address'} without any API key: whoever reaches this machine could "
-        "use the models and unload them. Make a key with `innkeeper keys add NAME`, or listen on 127.0.0.1, or say in "
-        "the settings that you want an open server.",
+        "use the models and unload them. Make a key with `innkeeper keys add NAME`, or listen on 127.0.0.1, or set "
+        '`api.open_to_network_without_keys` to "yes, anyone who can reach this port may use it".',
         param="host",
     )
 

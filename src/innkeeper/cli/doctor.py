@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from innkeeper.cli.invocation import console
+from innkeeper.cli.invocation import show
 
 MARKS = {"fine": ("ok", "green"), "note": ("note", "yellow"), "wrong": ("WRONG", "bold red")}
 
@@ -27,6 +27,6 @@ def doctor(context: typer.Context) -> None:
         if finding.fix:
             told.append(f"\n{finding.fix}", "bold")
         table.add_row(Text(*MARKS[finding.verdict.value]), finding.topic, told)
-    console().print(table)
+    show(table)
     if is_wrong:
         raise typer.Exit(3)

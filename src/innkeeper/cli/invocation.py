@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from innkeeper.runtime.errors import CapacityError, EngineError, InnkeeperError, RequestError, SetupError
 
 if TYPE_CHECKING:  # what these carry is loaded when a command needs it, so that `--help` stays light
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from innkeeper.client.operator import Operator
     from innkeeper.settings.load import Loaded
@@ -59,6 +59,17 @@ def console(*, stderr: bool = False) -> Console:
 
     plain = Console(stderr=stderr, highlight=False, soft_wrap=False)
     return plain if plain.is_terminal else Console(stderr=stderr, highlight=False, width=PIPED_WIDTH)
+
+
+def show(picture: RenderableType) -> None:
+    """Print something drawn. In a pipe no line ends in the spaces that fill a table on a screen."""
+    screen = console()
+    if screen.is_terminal:
+        screen.print(picture)
+        return
+    with screen.capture() as drawn:
+        screen.print(picture)
+    sys.stdout.write("\n".join(line.rstrip() for line in drawn.get().split("\n")))
 
 
 def tell_error(error: InnkeeperError) -> None:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from innkeeper.cli.invocation import Invocation, console
+from innkeeper.cli.invocation import Invocation, console, show
 
 if TYPE_CHECKING:
     from innkeeper.api.key_file import KeyFile
+    from innkeeper.settings.load import Loaded
 
 FILE_NAME = "keys.json"
 
@@ -58,7 +59,7 @@ def list_keys(context: typer.Context) -> None:
             "" if key.per_minute is None else str(key.per_minute),
             "" if key.at_once is None else str(key.at_once),
         )
-    console().print(table)
+    show(table)
 
 
 def remove(
@@ -69,7 +70,12 @@ def remove(
     console().print(f"The key of {name} is invalid now.", markup=False)
 
 
-def _file(invocation: Invocation) -> KeyFile:
+def key_file(loaded: Loaded) -> KeyFile:
+    """The file of the keys, which may be absent."""
     from innkeeper.api.key_file import KeyFile
 
-    return KeyFile(invocation.settings().settings.home / FILE_NAME)
+    return KeyFile(loaded.settings.home / FILE_NAME)
+
+
+def _file(invocation: Invocation) -> KeyFile:
+    return key_file(invocation.settings())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from innkeeper.cli.invocation import console
+from innkeeper.cli.invocation import console, show
 from innkeeper.runtime.errors import BadSettings
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def measure(
     screen = console()
     with screen.status(f"{entry.id} …") as status:
         trial = asyncio.run(_try_out(loaded, entry, lambda what: status.update(f"{entry.id}: {what} …")))
-    screen.print(report(entry, trial))
+    show(report(entry, trial))
 
 
 async def _try_out(loaded: Loaded, model: Model, tell: Callable[[str], None]) -> Trial:

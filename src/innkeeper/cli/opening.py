@@ -40,6 +40,8 @@ class Opening:
     found: Found
     address: str
     models_dir: str
+    before_commands: str = ""
+    """What has to stand before a command in another terminal, so that it finds this server."""
 
 
 def opening(loaded: Loaded, found: Found, catalog: Catalog, adapters: Mapping[str, Adapter]) -> Opening:
@@ -56,6 +58,7 @@ def opening(loaded: Loaded, found: Found, catalog: Catalog, adapters: Mapping[st
         found,
         f"http://{host}:{settings.port}",
         str(settings.models_dir),
+        f"INNKEEPER_PORT={settings.port} " if loaded.origin(("port",)).startswith("command line") else "",
     )
 
 
@@ -86,6 +89,7 @@ def screen(shown: Opening) -> RenderableType:
         _lines(_left_out(shown.found)),
         Text(),
         _lines(_next(shown)),
+        Text(),
     )
 
 
@@ -161,9 +165,9 @@ def _next(shown: Opening) -> Iterator[Line]:
     yield "address", "dim", Text.assemble((f"{shown.address}/v1", "bold"), ("  OpenAI's API; Ctrl-C ends", "dim"))
     chatting = [model.id for model in shown.models if Kind.CHAT in model.kinds and model.id in shown.footprints]
     if chatting:
-        yield "next", "dim", f'innkeeper run {chatting[0]} "Who are you?"'
+        yield "next", "dim", f'{shown.before_commands}innkeeper run {chatting[0]} "Who are you?"'
     if shown.models:
-        yield ("" if chatting else "next"), "dim", "innkeeper ps --watch"
+        yield ("" if chatting else "next"), "dim", f"{shown.before_commands}innkeeper ps --watch"
     else:
         yield "next", "dim", f"innkeeper pull {A_FIRST_MODEL}"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from innkeeper.cli.invocation import console
+from innkeeper.cli.invocation import console, show
 
 if TYPE_CHECKING:
     from innkeeper.client.operator import Operator
@@ -28,7 +28,7 @@ def ps(
     else:
         from innkeeper.cli.inn import picture
 
-        console().print(picture(server.view()))
+        show(picture(server.view()))
 
 
 def _watch(server: Operator, every_s: float) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from innkeeper.cli.invocation import console
+from innkeeper.cli.invocation import console, show
 
 
 def settings(
@@ -33,6 +33,6 @@ def settings(
         row = [Text(dotted(name), style), Text(value, style)]
         table.add_row(*row, *([Text(origin)] if where else []))
     screen = console()
-    screen.print(table)
+    show(table)
     if loaded.file is None:
         screen.print(f"\nThere is no settings file; it would be {loaded.sources.file}.", style="dim", markup=False)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from innkeeper.cli.invocation import console
+from innkeeper.cli.invocation import show
 from innkeeper.runtime.errors import InvalidRequest
 
 
@@ -34,4 +34,4 @@ def story(
     for entry in entries:
         at = datetime.fromtimestamp(entry.at).astimezone()
         table.add_row(at.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3], sentence(entry))
-    console().print(table)
+    show(table)

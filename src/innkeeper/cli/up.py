@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from innkeeper.cli.invocation import console
+from innkeeper.cli.invocation import console, show
 
 if TYPE_CHECKING:
     from innkeeper.settings.load import Loaded
@@ -25,7 +25,7 @@ def up(
     flags = {"host": host, "port": port, "budget": budget, "models_dir": models_dir, "home": home}
     named = {(name,): value for name, value in {**flags, "default_model": default_model}.items()}
     loaded = context.obj.settings(named)
-    _check_port(loaded)
+    _check_door(loaded)
 
     from innkeeper import assemble
     from innkeeper.cli.opening import opening, screen
@@ -35,12 +35,16 @@ def up(
         found = search(loaded)
         catalog = catalog_of(loaded.settings, found)
         shown = opening(loaded, found, catalog, assemble.adapters(loaded))
-    console().print(screen(shown))
+    show(screen(shown))
     assemble.serve(loaded, found)
 
 
-def _check_port(loaded: Loaded) -> None:
-    """Say that a port is taken before anything is searched or shown; the server itself asks again."""
+def _check_door(loaded: Loaded) -> None:
+    """Say that the address cannot be used before anything is searched or shown; the server itself asks again."""
+    from innkeeper.api.exposure import check_exposure
     from innkeeper.api.server import listen
+    from innkeeper.cli.keys import key_file
 
-    listen(loaded.settings.host, loaded.settings.port).close()
+    settings = loaded.settings
+    check_exposure(settings.host, bool(key_file(loaded).keys()), settings.api.consents_to_open_network)
+    listen(settings.host, settings.port).close()

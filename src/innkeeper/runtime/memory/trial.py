@@ -13,11 +13,11 @@ from innkeeper.runtime.engine import Adapter, Engine, Footprint, Holding
 from innkeeper.runtime.errors import EngineFailed, PromptTooLong
 from innkeeper.runtime.messages import Body, Done, Kind, Request
 
-UNKNOWN_CONTEXT_WORDS: Final = 200_000
-"""Words that are surely too many for a context nobody has set."""
+FIRST_GUESS_TOKENS: Final = 4096
+"""The context that is taken for likely where nobody has set one."""
 
 _ANSWER_TOKENS: Final = 8
-_TRIES: Final = 6
+_TRIES: Final = 7
 _ORDER: Final = (Kind.COMPLETION, Kind.CHAT, Kind.EMBEDDING, Kind.RERANK)
 
 
@@ -68,8 +68,9 @@ async def try_out(adapter: Adapter, model: Model, tell: Callable[[str], None], s
 
 
 async def _most_words(engine: Engine, model: Model) -> int:
-    """Words that just fit a slot. Found by asking for far too much: the refusal names both numbers and costs nothing."""
-    words = 2 * model.context if model.context is not None else UNKNOWN_CONTEXT_WORDS
+    """Words that just fit a slot. Found by asking for too much: the refusal names both numbers and costs little."""
+    words = 2 * (model.context or FIRST_GUESS_TOKENS)
+    is_too_many = False
     for _ in range(_TRIES):
         try:
             await _ask(engine, model, slot=0, words=words)
@@ -77,11 +78,14 @@ async def _most_words(engine: Engine, model: Model) -> int:
             needed, limit = error.numbers.get("needed_tokens"), error.numbers.get("limit_tokens")
             if not isinstance(needed, int) or not isinstance(limit, int) or needed <= limit:
                 raise
+            is_too_many = True
             words = int(words * (limit - _ANSWER_TOKENS) / needed) - 1
+            if words < 1:
+                break
         else:
-            return words
-        if words < 1:
-            break
+            if is_too_many:
+                return words
+            words *= 2
     raise EngineFailed(f"No prompt was found that fills the context of {model.id}.")
 
 
