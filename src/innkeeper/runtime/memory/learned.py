@@ -1,0 +1,180 @@
+"""What earlier runs held and how long they took to load, kept in a small SQLite file.
+
+Nothing here is needed to serve: what cannot be read counts as never learned, what cannot be written is not
+learned this time, and `trouble` says why. A file that is no database is set aside, not deleted.
+
+A peak is the highest of all runs of the same file with the same choices in the same engine build. Its margin is
+5 % after one run and shrinks with every further one that stays within it, down to 1 %; a run that goes beyond
+starts the count again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+from innkeeper.runtime.catalog import Bytes
+from innkeeper.runtime.engine import Footprint, Sizing
+from innkeeper.runtime.errors import BadModelFile
+from innkeeper.runtime.memory.header import Header
+from innkeeper.runtime.memory.options import EngineOptions
+
+FIRST_MARGIN: Final = 0.05
+LEAST_MARGIN: Final = 0.01
+
+_HEAD_BYTES: Final = 64 << 10
+_NEW_LOAD_WEIGHS: Final = 0.3  # of a new load's seconds in the mean: three loads make the old ones a third
+_BUSY_LIMIT_S: Final = 1.0
+_MIGRATIONS: Final = (
+    """
+    CREATE TABLE IF NOT EXISTS peaks (
+        subject TEXT NOT NULL, pool TEXT NOT NULL, peak_bytes INTEGER NOT NULL, runs INTEGER NOT NULL,
+        PRIMARY KEY (subject, pool)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS loads (file TEXT NOT NULL PRIMARY KEY, took_s REAL NOT NULL) STRICT, WITHOUT ROWID;
+    """,
+)
+"""One step each, in order; a file remembers how many it has had in `user_version`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """All that a footprint depends on."""
+
+    file: str
+    """As `file_identity` gives it."""
+    build: str
+    """The engine and its version."""
+    context: int
+    slots: int
+    cache_type: str
+    options: EngineOptions
+
+    @property
+    def key(self) -> str:
+        return json.dumps(asdict(self), sort_keys=True)
+
+
+def file_identity(header: Header) -> str:
+    """Names a model by its length and the start of its header, so that a copy or a touched file is the same model.
+
+    Raises:
+        BadModelFile: The file can no longer be read.
+    """
+    try:
+        with header.file.open("rb") as file:
+            head = file.read(_HEAD_BYTES)
+    except OSError as error:
+        raise BadModelFile(f"{header.file}: cannot be read: {error.strerror or error}.") from error
+    return f"{header.file_bytes}-{hashlib.sha256(head).hexdigest()[:32]}"
+
+
+class Learned:
+    """The file of what was learned. Every method may block for the disk, and may be called from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        """`path` is made when there is something to remember; its folder must be there."""
+        self._path = path
+        self._lock = Lock()
+        self.trouble: str | None = None
+        """Why nothing can be learned or was known, in words; None while all is well."""
+
+    def footprint(self, subject: Subject) -> Footprint | None:
+        """What `subject` held at most, with its margin; None where it never ran."""
+        rows = self._ask("SELECT pool, peak_bytes, runs FROM peaks WHERE subject = ?", subject.key)
+        if not rows:
+            return None
+        margin = max(LEAST_MARGIN, FIRST_MARGIN / min(runs for _, _, runs in rows))
+        return Footprint({pool: round(peak * (1 + margin)) for pool, peak, _ in rows}, Sizing.LEARNED, margin)
+
+    def learn(self, subject: Subject, peak: Bytes) -> None:
+        """A run of `subject` is over and held `peak` at most."""
+        with self._changing() as database:
+            for pool, peak_bytes in peak.items():
+                database.execute(
+                    """
+                    INSERT INTO peaks VALUES (:subject, :pool, :peak, 1)
+                    ON CONFLICT DO UPDATE SET
+                        runs = CASE WHEN :peak > peak_bytes * (1 + max(:least, :first / runs)) THEN 1 ELSE runs + 1 END,
+                        peak_bytes = max(peak_bytes, :peak)
+                    """,
+                    {
+                        "subject": subject.key,
+                        "pool": pool,
+                        "peak": peak_bytes,
+                        "least": LEAST_MARGIN,
+                        "first": FIRST_MARGIN,
+                    },
+                )
+
+    def load_s(self, file: str) -> float | None:
+        """Seconds a load of that file takes, the latest loads weighing most; None where there was none."""
+        rows = self._ask("SELECT took_s FROM loads WHERE file = ?", file)
+        return float(rows[0][0]) if rows else None
+
+    def loaded(self, file: str, took_s: float) -> None:
+        """That file was loaded in so many seconds."""
+        with self._changing() as database:
+            database.execute(
+                "INSERT INTO loads VALUES (:file, :took) "
+                "ON CONFLICT DO UPDATE SET took_s = took_s + (:took - took_s) * :weight",
+                {"file": file, "took": took_s, "weight": _NEW_LOAD_WEIGHS},
+            )
+
+    def _ask(self, question: str, about: str) -> list[Any]:  # rows of the columns that are asked for
+        if not self._path.exists():
+            return []
+        rows: list[Any] = []
+        with self._changing() as database:
+            rows += database.execute(question, (about,))
+        return rows
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        """The file, open for one piece of work. What goes wrong with it ends the work and is kept in `trouble`."""
+        with self._lock:
+            try:
+                with contextlib.closing(self._open()) as database, database:
+                    yield database
+            except sqlite3.Error as error:
+                self.trouble = f"{self._path}: {error}; footprints are not learned"
+                if _is_no_database(error):
+                    self._set_aside()
+            else:
+                self.trouble = None
+
+    def _open(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self._path, timeout=_BUSY_LIMIT_S)
+        try:
+            _migrate(database)
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def _set_aside(self) -> None:
+        aside = self._path.with_suffix(".broken")
+        with contextlib.suppress(OSError):  # then it stays, and `trouble` goes on to say so
+            self._path.replace(aside)
+            self.trouble = f"{self._path} was no database; it was set aside as {aside.name} and learning starts anew"
+
+
+def _migrate(database: sqlite3.Connection) -> None:
+    (done,) = database.execute("PRAGMA user_version").fetchone()
+    if done > len(_MIGRATIONS):
+        raise sqlite3.DatabaseError(f"it was written by a newer Innkeeper (step {done} of {len(_MIGRATIONS)})")
+    if done == 0:
+        database.execute("PRAGMA journal_mode = WAL")
+    for number, step in enumerate(_MIGRATIONS[done:], start=done + 1):
+        database.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
+
+
+def _is_no_database(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
