@@ -255,6 +255,18 @@ class TestLeaving:
             with pytest.raises(EngineDied):
                 await rest(chunks)
 
+    async def test_many_answers_and_stops_at_once_all_end(self, subject: Subject) -> None:
+        """C56"""
+        engine = subject.adapter.engine(subject.model)
+        await engine.start()
+        asking = [ask(engine, chat(f"number {i}", streams=False, **subject.long_answer(50))) for i in range(10)]
+        stopping = [engine.stop() for _ in range(10)]
+
+        async with asyncio.timeout(LIMIT_S):
+            ended = await asyncio.gather(*asking, *stopping, return_exceptions=True)
+
+        assert all(end is None or isinstance(end, (list, EngineDied)) for end in ended), ended
+
     async def test_a_death_is_told_with_its_reason(self, subject: Subject, engine: Engine) -> None:
         """C58: an idle crash is seen without anybody asking."""
         subject.kill(engine)

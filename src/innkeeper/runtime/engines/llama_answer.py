@@ -106,7 +106,7 @@ def refusal(model: str, status: int, body: bytes) -> InnkeeperError:
     too_large = re.search(r"input \((\d+) tokens\) is (?:too large|larger than).*?(?:size: |size )\(?(\d+)", message)
     if too_large is not None:
         return prompt_too_long(model, int(too_large[1]), int(too_large[2]))
-    if status == 501 or kind == "not_supported_error":
+    if status == 501 or kind == "not_supported_error" or "input is not supported" in message:  # pictures, sound
         return NotSupported(f"{model} does not do that: {message}", param="model")
     if 400 <= status < 500:
         return InvalidRequest(message)
