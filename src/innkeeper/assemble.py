@@ -32,6 +32,7 @@ from innkeeper.runtime.journal.log import LogSink
 from innkeeper.runtime.journal.prometheus import PrometheusSink
 from innkeeper.runtime.journal.sqlite import SqliteSink
 from innkeeper.runtime.memory.host import Host
+from innkeeper.runtime.memory.learned import Learned
 from innkeeper.runtime.memory.pools import Ceiling, PoolReading, budget_bytes
 from innkeeper.runtime.residency.callers import Rules
 from innkeeper.runtime.residency.keeper import Keeper
@@ -99,6 +100,7 @@ def adapters(loaded: Loaded) -> dict[str, Adapter]:
         server=LlamaServer.probe(program, environment) if program is not None else None,
         has_spare=settings.spare_child,
         threads=settings.threads,
+        learned=Learned(loaded.settings.home / "learned.sqlite"),
     )
     echo = Echo()
     return {llama_cpp.name: llama_cpp, echo.name: echo}

@@ -7,7 +7,7 @@ one is kept started ahead. Both answer the same HTTP on a Unix socket in a priva
 from __future__ import annotations
 
 import importlib.metadata
-from dataclasses import fields
+from dataclasses import fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
@@ -22,11 +22,12 @@ from innkeeper.runtime.engines.log_ring import LogRing
 from innkeeper.runtime.engines.private_folder import PrivateFolder
 from innkeeper.runtime.engines.server_process import ServerProcesses
 from innkeeper.runtime.engines.spare import Spare
-from innkeeper.runtime.errors import BadModelFile, BadSettings, StateUnusable
+from innkeeper.runtime.errors import BadModelFile, BadSettings, SetupError, StateUnusable
 from innkeeper.runtime.memory.estimate import estimate
 from innkeeper.runtime.memory.gguf import read_header
 from innkeeper.runtime.memory.header import Header
 from innkeeper.runtime.memory.host import Gpus
+from innkeeper.runtime.memory.learned import Learned, Subject, file_identity
 from innkeeper.runtime.memory.options import EngineOptions
 from innkeeper.runtime.memory.tensors import CACHE_TYPES
 from innkeeper.runtime.messages import Kind
@@ -56,11 +57,12 @@ class LlamaCpp:
         threads: int | None = None,
         sockets: Path | None = None,
         gpus: Gpus | None = None,
+        learned: Learned | None = None,
     ) -> None:
         """
         `server` is the program to run instead of our worker. `threads` are those of each child; None takes one per
         core we may use. `sockets` is where the private folder is made; None takes the system's temporary folder.
-        `gpus` tells what a child holds there.
+        `gpus` tells what a child holds there. `learned` remembers earlier runs; None remembers nothing.
         """
         self._threads = usable_cores() if threads is None else threads
         self._sockets = sockets
@@ -69,6 +71,8 @@ class LlamaCpp:
         self._spare = Spare(is_wanted=has_spare and server is None)
         self._processes: Processes = self._spare if server is None else ServerProcesses(server)
         self._logs: dict[str, LogRing] = {}
+        self._learned = learned
+        self._latest: dict[str, LlamaCppEngine] = {}
         self.build = _worker_build() if server is None else f"llama-server {server.version}"
         """Which engine this is: what was learned of one build is not believed of another."""
 
@@ -117,7 +121,9 @@ class LlamaCpp:
         assert self._folder is not None, "an engine before the adapter was opened"
         socket = self._folder.socket_path()
         log = self._logs.setdefault(model.id, LogRing())
-        return LlamaCppEngine(model, lambda: self.launch(model, context, socket), self._processes, log, self._gpus)
+        engine = LlamaCppEngine(model, lambda: self.launch(model, context, socket), self._processes, log, self._gpus)
+        self._latest[model.id] = engine
+        return engine
 
     def footprint(self, model: Model, context: int | None = None) -> Footprint:
         """See `Adapter.footprint`.
@@ -130,6 +136,9 @@ class LlamaCpp:
         role_of(model)
         tokens = context_of(model, context, header)
         options = options_of(model, header, tokens)
+        learned = self._known(self._subject(model, header, tokens), header) if self._learned is not None else None
+        if learned is not None:
+            return learned
         if model.declared is not None:
             return Footprint(model.declared, Sizing.DECLARED)
         return estimate(header, context=tokens, slots=model.slots, cache_type=model.cache_type, options=options)
@@ -137,13 +146,42 @@ class LlamaCpp:
     def load_s(self, model: Model) -> float:
         """See `Adapter.load_s`. A file that cannot be read takes no time to fail."""
         try:
-            file_bytes = _header(model).file_bytes
+            header = _header(model)
+            known = self._learned.load_s(file_identity(header)) if self._learned is not None else None
         except BadModelFile:
             return START_S
-        return START_S + file_bytes / LINK_BYTES_PER_S
+        return known if known is not None else START_S + header.file_bytes / LINK_BYTES_PER_S
 
     def learn(self, model: Model, holding: Holding) -> None:
         """See `Adapter.learn`."""
+        engine = self._latest.pop(model.id, None)
+        if self._learned is None or engine is None or engine.context is None:
+            return
+        try:
+            header = _header(model)
+            subject = self._subject(model, header, engine.context)
+        except SetupError:  # the file or its entry changed while it ran: this was a run of something else
+            return
+        self._learned.learn(subject, holding.peak)
+        if engine.loaded_in_s is not None:
+            self._learned.loaded(subject.file, engine.loaded_in_s)
+
+    def _subject(self, model: Model, header: Header, context: int) -> Subject:
+        return Subject(
+            file=file_identity(header),
+            build=self.build,
+            context=context,
+            slots=model.slots,
+            cache_type=model.cache_type,
+            options=options_of(model, header, context),
+        )
+
+    def _known(self, subject: Subject, header: Header) -> Footprint | None:
+        """What earlier runs held; None where it cannot be: less than the weights means they were shared with another
+        model that ran from the same file."""
+        assert self._learned is not None, "asked for what was learned, and nothing learns"
+        found = self._learned.footprint(subject)
+        return found if found is not None and sum(found.bytes.values()) >= header.weights_bytes else None
 
     def launch(self, model: Model, context: int | None, socket: Path) -> Launch:
         """What a child of this model is told.
@@ -214,7 +252,9 @@ def options_of(model: Model, header: Header, context: int) -> EngineOptions:
             raise BadSettings(f"{model.id}: llama.cpp has no option {name!r} here.{hint}", param=name)
     _check_own(model)
     options = EngineOptions.chosen(model.options)
-    return options.for_whole_inputs(context) if header.pools else options
+    if header.pools:
+        return options.for_whole_inputs(context)
+    return replace(options, embeds=role_of(model) is Role.EMBEDS)
 
 
 def _check_own(model: Model) -> None:

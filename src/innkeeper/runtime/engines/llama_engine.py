@@ -90,6 +90,13 @@ class LlamaCppEngine:
         self._is_stopped = False
         self._gpus = gpus
         self._peak: dict[str, int] = {}
+        self.loaded_in_s: float | None = None
+        """Seconds its load took; None before it is ready."""
+
+    @property
+    def context(self) -> int | None:
+        """Tokens of a slot; None before the load began."""
+        return self._launch.context if self._launch is not None else None
 
     @property
     def pid(self) -> int | None:
@@ -100,12 +107,15 @@ class LlamaCppEngine:
         """See `Engine.start`."""
         if self._is_stopped:
             raise LoadFailed(f"{self._model.id} was stopped before it was started.")
+        clock = asyncio.get_running_loop().time
+        began_s = clock()
         try:
             self._launch = self._plan()
             self._process = self._processes.take(self._log)
             self._has_process.set()
             await self._process.load(self._launch)
             self._http = UnixHttp(Path(self._launch.socket))
+            self.loaded_in_s = clock() - began_s
         except SetupError as error:
             raise LoadFailed(f"{self._model.id} could not be loaded: {error.message}") from error
         except OSError as error:

@@ -161,8 +161,8 @@ class _Plan:
         else:
             scores = 6.3 * self._padded_context * network.heads + 16 * network.width
             widest = max(inner, scores)
-        # of an input that is embedded, llama.cpp keeps a row as wide as the vocabulary for every token
-        outputs = 4 * network.vocabulary * micro_batch if self.options.whole_inputs else 0
+        output_tokens = min(self.options.batch_tokens, self._padded_context * self.slots) if self.options.embeds else 0
+        outputs = 4 * network.vocabulary * output_tokens
         return round(micro_batch * (widest + mask)) + outputs
 
     def program_bytes(self) -> int:

@@ -80,7 +80,7 @@ class Learned:
     """The file of what was learned. Every method may block for the disk, and may be called from any thread."""
 
     def __init__(self, path: Path) -> None:
-        """`path` is made when there is something to remember; its folder must be there."""
+        """`path` and its folder are made when there is something to remember."""
         self._path = path
         self._lock = Lock()
         self.trouble: str | None = None
@@ -143,7 +143,7 @@ class Learned:
             try:
                 with contextlib.closing(self._open()) as database, database:
                     yield database
-            except sqlite3.Error as error:
+            except (sqlite3.Error, OSError) as error:
                 self.trouble = f"{self._path}: {error}; footprints are not learned"
                 if _is_no_database(error):
                     self._set_aside()
@@ -151,8 +151,11 @@ class Learned:
                 self.trouble = None
 
     def _open(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         database = sqlite3.connect(self._path, timeout=_BUSY_LIMIT_S)
         try:
+            # Learning happens on the event loop: 0.4 ms instead of 20, and what a power cut costs is learned again.
+            database.execute("PRAGMA synchronous = OFF")
             _migrate(database)
         except BaseException:
             database.close()
@@ -176,5 +179,5 @@ def _migrate(database: sqlite3.Connection) -> None:
         database.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")
 
 
-def _is_no_database(error: sqlite3.Error) -> bool:
+def _is_no_database(error: Exception) -> bool:
     return getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}

@@ -44,8 +44,8 @@ class EngineOptions:
     full_window_cache: bool = False
     """Whether layers with a sliding window keep the whole context (`swa_full`)."""
 
-    whole_inputs: bool = False
-    """Whether every input is one micro-batch and all its tokens give outputs, as embedding and rerank models need."""
+    embeds: bool = False
+    """Whether it makes vectors of texts: then llama.cpp keeps an output as wide as the vocabulary for every token."""
 
     @classmethod
     def chosen(cls, options: Mapping[str, Option]) -> EngineOptions:
@@ -60,7 +60,7 @@ class EngineOptions:
 
     def for_whole_inputs(self, context: int) -> EngineOptions:
         """The same for embedding and rerank models, whose attention looks both ways over an input of that length."""
-        return replace(self, batch_tokens=context, micro_batch_tokens=context, whole_inputs=True)
+        return replace(self, batch_tokens=context, micro_batch_tokens=context, embeds=True)
 
 
 def _checked(name: str, value: Option, kind: object) -> int | bool:
