@@ -18,6 +18,7 @@ PAGE_OF = {
     "cli": "cli.md",
     "client": "api.md",
     "discovery": "settings.md",
+    "hub": "cli.md",
     "settings": "settings.md",
     "routing": "how-it-works.md",
     "runtime": "how-it-works.md",
