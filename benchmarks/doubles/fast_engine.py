@@ -24,16 +24,20 @@ FLAGS = (
     "--threads-batch --flash-attn --fit --version --help"
 )
 
-CHUNK = json.dumps(
-    {
-        "id": "chatcmpl-1",
-        "object": "chat.completion.chunk",
-        "created": 1,
-        "model": "m",
-        "choices": [{"index": 0, "delta": {"content": " word"}, "finish_reason": None}],
-    },
-    separators=(",", ":"),
-).encode()
+CHUNKS = tuple(
+    json.dumps(
+        {
+            "id": "chatcmpl-1",
+            "object": "chat.completion.chunk",
+            "created": 1,
+            "model": "m",
+            "choices": [{"index": 0, "delta": {"content": word}, "finish_reason": None}],
+        },
+        separators=(",", ":"),
+    ).encode()
+    for word in (" one", " two")
+)
+"""Said in turn: some proxies cut an answer that repeats itself."""
 
 WHOLE = json.dumps(
     {
@@ -99,7 +103,7 @@ class Answering(asyncio.Protocol):
             count = asked.get("max_tokens") or 1
             word, _, pace = str(asked.get("user")).partition(" ")
             if word != "pace":
-                self._write(_framed(b"data: " + CHUNK + b"\n\n") * count + _END)
+                self._write(b"".join(_PIECES[number % 2] for number in range(count)) + _END)
             else:
                 self._say(count, 1.0 / float(pace), asyncio.get_running_loop().time())
 
@@ -107,7 +111,7 @@ class Answering(asyncio.Protocol):
         if not left:
             self._write(_END)
             return
-        self._write(_framed(b"data: " + CHUNK + b"\n\n"))
+        self._write(_PIECES[left % 2])
         due_s += every_s
         self._next = asyncio.get_running_loop().call_at(due_s, self._say, left - 1, every_s, due_s)
 
@@ -124,6 +128,7 @@ def _framed(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+_PIECES = tuple(_framed(b"data: " + chunk + b"\n\n") for chunk in CHUNKS)
 _END = _framed(b"data: [DONE]\n\n") + b"0\r\n\r\n"
 
 

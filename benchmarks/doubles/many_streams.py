@@ -91,6 +91,6 @@ async def _relay(target: Target, streams: int, pieces_per_s: int, for_s: int) ->
     await asyncio.wait_for(asyncio.gather(*ends), for_s * 6)
     took_s = time.perf_counter() - began_s
     pieces = sum(stream.pieces for stream in opened)
-    if pieces != streams * count:
+    if pieces < streams * count:  # a proxy may add one of its own at the end
         raise ConnectionError(f"{target.name}: {pieces} pieces came of {streams * count}")
     return Relayed(pieces, sum(stream.in_time for stream in opened), took_s)

@@ -125,7 +125,7 @@ class Ask:
 
     async def _answer(self, request: Request, receive: Receive, send: Send) -> None:
         headers = [(b"x-request-id", request.id.encode("ascii"))]
-        answer: bytes | None = None
+        answer = b""
         async with (
             until_the_caller_leaves(receive, request.id),
             aclosing(self._house.runtime.serve(request)) as chunks,
@@ -136,10 +136,8 @@ class Ask:
                         answer = data
                     case Began():
                         headers += began_headers(chunk)
-                    case Done():
-                        pass
-        if answer is not None:  # None: the caller left before there was one
-            await send_json(send, 200, answer, headers)
+                    case Done():  # at once; the runtime gives back and records what it has to while the answer travels
+                        await send_json(send, 200, answer, headers)
 
 
 class _Models:
