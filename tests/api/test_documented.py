@@ -19,7 +19,7 @@ PAGE = (Path(__file__).parents[2] / "docs" / "api.md").read_text(encoding="utf-8
 
 async def test_every_route_is_on_the_page() -> None:
     runtime, options = ScriptedRuntime(), ApiOptions()
-    house = House(runtime, options, Limits(1), lambda: 0.0, set())
+    house = House(runtime, options, Limits(1), lambda: 0.0)
     there = {
         f"{method} {re.sub(r':path', '', route.path)}"
         for route in (*openai_routes(house, 0), *operator_routes(runtime, options, lambda: b""))

@@ -314,3 +314,31 @@ class TestClosing:
             events = await next_events(wire, b"[DONE]")
 
         assert events[0] == b"data: " + chat_chunk(" upon").data + b"\n\n"
+
+    async def test_tells_a_stream_that_does_not_end(
+        self, runtime: ScriptedRuntime, teller: Teller, tmp_path: Path
+    ) -> None:
+        """C60, C67: the last event is an error, then the stream ends as any other."""
+        async with open_door(runtime, tmp_path, ApiOptions(shutdown_within_s=0.05)) as door, wire_to(door) as wire:
+            teller.say(BEGAN, chat_chunk("Once"))
+            await wire.ask("POST", CHAT, ASKS)
+            await wire.head()
+            await wire.chunk()
+            door.server.close()
+
+            *_, last = await next_events(wire, b"[DONE]")
+            assert b'"code": "shutting_down"' in last
+            assert await wire.chunk() == b""
+        assert runtime.ended.is_set()
+
+    async def test_answers_a_caller_who_still_waits(
+        self, runtime: ScriptedRuntime, teller: Teller, tmp_path: Path
+    ) -> None:
+        async with open_door(runtime, tmp_path, ApiOptions(shutdown_within_s=0.05)) as door, wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS | {"stream": False})
+            await runtime.was_asked()
+            door.server.close()
+            answer = await wire.answer()
+
+        assert (answer.status, answer.error["code"]) == (503, "shutting_down")
+        assert answer.headers["retry-after"] == "5"

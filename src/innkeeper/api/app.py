@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from innkeeper.api.answers import retry_headers
 from innkeeper.api.body import CallerLeft
@@ -22,6 +22,7 @@ from innkeeper.api.openai_routes import PATHS, House, openai_routes
 from innkeeper.api.operator_routes import operator_routes
 from innkeeper.api.options import ApiOptions
 from innkeeper.api.port import Runtime
+from innkeeper.api.presence import Presence
 from innkeeper.runtime.errors import InnkeeperError
 from innkeeper.runtime.wire.openai.errors import error_body, error_document
 
@@ -29,6 +30,21 @@ from innkeeper.runtime.wire.openai.errors import error_body, error_document
 def new_request_id() -> str:
     """A name for a request that has none: short enough to type, long enough to be alone."""
     return f"r-{secrets.token_hex(6)}"
+
+
+class Door:
+    """The ASGI application, and the way to end what it does."""
+
+    def __init__(self, app: ASGIApp, presence: Presence) -> None:
+        self._app = app
+        self._presence = presence
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return self._app(scope, receive, send)
+
+    def farewell(self) -> None:
+        """Tell every caller who is being served that the server closes: the last event of a stream, else a 503."""
+        self._presence.farewell()
 
 
 def create_app(
@@ -40,13 +56,13 @@ def create_app(
     request_id: Callable[[], str] = new_request_id,
     now_s: Callable[[], float] = time.monotonic,
     created_s: int = 0,
-) -> ASGIApp:
+) -> Door:
     """The ASGI application. It owns nothing that must be opened or closed.
 
     `metrics_text` gives the page of /metrics; `now_s` is a clock that never goes back; `created_s`, in unix
     seconds, is the date that /v1/models shows.
     """
-    house = House(runtime, options, Limits(options.requests_at_once), now_s, set())
+    house = House(runtime, options, Limits(options.requests_at_once), now_s)
     asking = openai_routes(house, created_s)
     inside = Starlette(
         routes=[*asking, *operator_routes(runtime, options, metrics_text)],
@@ -65,7 +81,7 @@ def create_app(
         allowed_hosts=options.allowed_hosts,
         new_request_id=request_id,
     )
-    return ServerErrorMiddleware(gate, handler=_our_fault)
+    return Door(ServerErrorMiddleware(gate, handler=_our_fault), house.presence)
 
 
 async def _told(http: HttpRequest, error: Exception) -> Response:

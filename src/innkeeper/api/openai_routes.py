@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from starlette.requests import Request as HttpRequest
@@ -20,7 +20,7 @@ from innkeeper.api.gate import Caller, caller_of
 from innkeeper.api.limits import Limits
 from innkeeper.api.options import ApiOptions
 from innkeeper.api.port import Runtime
-from innkeeper.api.presence import until_the_caller_leaves
+from innkeeper.api.presence import Presence
 from innkeeper.runtime.catalog import Catalog
 from innkeeper.runtime.errors import InnkeeperError
 from innkeeper.runtime.messages import Began, Done, Kind, Piece, Request
@@ -40,8 +40,11 @@ class House:
     now_s: Callable[[], float]
     """A clock that never goes back."""
 
-    asked: set[str]
+    asked: set[str] = field(default_factory=set)
     """Ids of the requests under way, so that no two have the same."""
+
+    presence: Presence = field(default_factory=Presence)
+    """Those who are being served."""
 
 
 PATHS: Final[Mapping[str, Kind]] = {
@@ -107,9 +110,12 @@ class Ask:
             heartbeat_s=self._house.options.heartbeat_s,
             why_quiet=lambda: _why_quiet(self._house.runtime, request),
         )
-        async with until_the_caller_leaves(receive, request.id), stream:
+        async with stream:
             try:
-                async with aclosing(self._house.runtime.serve(request)) as chunks:
+                async with (
+                    self._house.presence.until_the_caller_leaves(receive, request.id),
+                    aclosing(self._house.runtime.serve(request)) as chunks,
+                ):
                     async for chunk in chunks:
                         match chunk:
                             case Piece(data):
@@ -127,7 +133,7 @@ class Ask:
         headers = [(b"x-request-id", request.id.encode("ascii"))]
         answer = b""
         async with (
-            until_the_caller_leaves(receive, request.id),
+            self._house.presence.until_the_caller_leaves(receive, request.id),
             aclosing(self._house.runtime.serve(request)) as chunks,
         ):
             async for chunk in chunks:

@@ -10,8 +10,8 @@ import socket
 from collections.abc import Iterator
 
 import uvicorn
-from starlette.types import ASGIApp
 
+from innkeeper.api.app import Door
 from innkeeper.api.connection import connection_type
 from innkeeper.api.options import ApiOptions
 from innkeeper.runtime.errors import BadSettings
@@ -57,15 +57,23 @@ def _why_not(host: str, port: int, error: OSError) -> str:
             return f"Cannot listen on {host}:{port}: {error.strerror}."
 
 
+FAREWELL_S = 2.0
+"""Seconds that callers have to hear the farewell before connections are cut."""
+
+
 class Server:
     """Serves one application on one socket until it is told to close."""
 
-    def __init__(self, app: ASGIApp, options: ApiOptions, listener: socket.socket) -> None:
+    def __init__(self, app: Door, options: ApiOptions, listener: socket.socket) -> None:
+        self._app = app
+        self._shutdown_within_s = options.shutdown_within_s
+        self._farewell: asyncio.TimerHandle | None = None
         self._listener = listener
         self._server = _Uvicorn(
             uvicorn.Config(
                 app,
                 http=connection_type(options.headers_within_s),
+                interface="asgi3",
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -73,7 +81,7 @@ class Server:
                 proxy_headers=False,  # anybody could claim any address
                 server_header=False,
                 timeout_keep_alive=math.ceil(options.keep_alive_s),
-                timeout_graceful_shutdown=math.ceil(options.shutdown_within_s),
+                timeout_graceful_shutdown=math.ceil(options.shutdown_within_s + FAREWELL_S),
             )
         )
 
@@ -83,10 +91,15 @@ class Server:
         return int(self._listener.getsockname()[1])
 
     async def run(self) -> None:
-        """Serve until `close` is called and the answers under way have ended, or their time is over."""
+        """Serve until `close` is called and the answers under way have ended.
+
+        Those that take longer than they may are told that the server closes, and end with that.
+        """
         try:
             await self._server.serve(sockets=[self._listener])
         finally:
+            if self._farewell is not None:
+                self._farewell.cancel()
             self._listener.close()
 
     async def has_started(self) -> None:
@@ -95,6 +108,9 @@ class Server:
 
     def close(self) -> None:
         """Take no new connections; `run` returns soon after. Safe to repeat."""
+        if self._farewell is None:
+            loop = asyncio.get_running_loop()
+            self._farewell = loop.call_later(self._shutdown_within_s, self._app.farewell)
         self._server.exit_soon()
 
 
