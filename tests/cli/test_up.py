@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
@@ -24,6 +25,7 @@ from innkeeper.runtime.engine import Footprint, Sizing
 from innkeeper.runtime.errors import ServerAbsent
 from innkeeper.runtime.messages import Kind
 from innkeeper.settings.values import CONSENT
+from tests.api.doubles import Door
 from tests.cli.command import CommandLine
 from tests.ggufs import write_llama
 
@@ -173,6 +175,23 @@ class TestDoctor:
         told = innkeeper("doctor")
         assert told.code == 3
         assert "/bin/true does not answer like a llama-server" in told.out
+
+    def test_a_budget_that_cannot_be_is_told_and_the_examination_goes_on(self, innkeeper: CommandLine) -> None:
+        innkeeper.set({"INNKEEPER_BUDGET": "60 TiB"})
+        told = innkeeper("doctor")
+        assert told.code == 3
+        assert re.search(r"^WRONG +memory +The budget of 60\.0 TiB for ram", told.out, re.MULTILINE)
+        assert re.search(r"^ok +home ", told.out, re.MULTILINE)
+
+    async def test_a_running_server_is_recognised(self, innkeeper: CommandLine, server: Door) -> None:
+        told = await asyncio.to_thread(innkeeper, "doctor")
+        assert f"an Innkeeper 0.1.0 is running at 127.0.0.1:{server.port}" in told.out
+
+    def test_a_port_that_nobody_has_is_free(self, innkeeper: CommandLine) -> None:
+        with closing(socket.create_server(("127.0.0.1", 0))) as other:
+            port = other.getsockname()[1]
+        innkeeper.set({"INNKEEPER_PORT": str(port)})
+        assert re.search(rf"^ok +port +127\.0\.0\.1:{port} is free$", innkeeper("doctor").out, re.MULTILINE)
 
     def test_bad_settings_end_the_examination(self, innkeeper: CommandLine) -> None:
         (innkeeper.folder / "innkeeper.toml").write_text("prot = 1")

@@ -7,8 +7,11 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from innkeeper.discovery.found import Found, LeftOut
+from innkeeper.discovery.names import LONGEST_ID, plain_id, unique_id
 from innkeeper.discovery.places import Keeper, Place, usual_places
 from innkeeper.discovery.search import find_models
 from innkeeper.discovery.walk import Limits, files_below
@@ -191,3 +194,21 @@ def manifest(digest: str) -> bytes:
         {"mediaType": "application/vnd.ollama.image.model", "digest": digest, "size": 1},
     ]
     return json.dumps({"schemaVersion": 2, "layers": layers}).encode()
+
+
+class TestNames:
+    def test_an_id_that_is_taken_twice_over_gets_a_number(self) -> None:
+        below, file = Path("/m"), Path("/m/x/talker-00001-of-00003.gguf")
+        assert unique_id(file, below, ()) == "talker"
+        assert unique_id(file, below, ("talker",)) == "x/talker"
+        assert unique_id(file, below, ("talker", "x/talker")) == "x/talker@2"
+        assert unique_id(file, below, ("talker", "x/talker", "x/talker@2")) == "x/talker@3"
+
+    @given(
+        st.text(alphabet=st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=200)
+    )
+    def test_any_file_name_makes_an_id_that_a_url_can_carry(self, name: str) -> None:
+        made = plain_id(Path("/m") / f"{name}.gguf")
+        assert 1 <= len(made) <= LONGEST_ID
+        assert made.isascii()
+        assert " " not in made

@@ -196,3 +196,25 @@ class TestWhatIsWrong:
         (tmp_path / "innkeeper.toml").write_text("port = 1")
         (tmp_path / "innkeeper.toml").chmod(0)
         assert "cannot be read: Permission denied" in refused(tmp_path)
+
+
+class TestVariables:
+    """A variable carries text; what the setting is decides how it is read."""
+
+    def test_lists_truth_values_and_options_are_read_from_text(self, tmp_path: Path) -> None:
+        environ = {
+            "INNKEEPER_MODELS__A__KINDS": "chat, completion",
+            "INNKEEPER_MODELS__A__PINNED": "yes",
+            "INNKEEPER_MODELS__A__OPTIONS__LAYERS": "3",
+            "INNKEEPER_MODELS__A__OPTIONS__SCALE": "1.5",
+            "INNKEEPER_MODELS__A__OPTIONS__MAPPED": "false",
+            "INNKEEPER_MODELS__A__OPTIONS__POOLING": "mean",
+            "INNKEEPER_MODELS__A__MEMORY__GPU0": "1 GiB",
+            "INNKEEPER_API__ALLOWED_HOSTS": "inn.local,inn",
+        }
+        settings = read(tmp_path, environ=environ).settings
+        model = settings.models["a"]
+        assert sorted(model.kinds or ()) == ["chat", "completion"]
+        assert (model.pinned, model.memory) == (True, {"gpu0": 1024**3})
+        assert model.options == {"layers": 3, "scale": 1.5, "mapped": False, "pooling": "mean"}
+        assert settings.api.allowed_hosts == ("inn.local", "inn")

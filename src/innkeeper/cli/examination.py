@@ -59,9 +59,7 @@ def examine(invocation: Invocation) -> Iterator[Finding]:
         yield Finding(Verdict.WRONG, "settings", error.message)
         return
     yield Finding(Verdict.FINE, "settings", str(loaded.file) if loaded.file else "no file; everything by default")
-    for room in rooms_of(loaded.settings):
-        free = f"{told(room.free_bytes)} free of {told(room.total_bytes)}"
-        yield Finding(Verdict.FINE, room.name, f"{free}; models may hold {told(room.budget_bytes)}")
+    yield from _memory(loaded.settings)
     yield from _engines(loaded)
     yield _home(loaded.settings.home)
     yield _models_disk(loaded.settings.models_dir)
@@ -91,6 +89,19 @@ def _cpu_name(info: Path = Path("/proc/cpuinfo")) -> str:
         lines = []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "Model")))
     return next(named, platform.processor() or platform.machine())
+
+
+def _memory(settings: Settings) -> Iterator[Finding]:
+    try:
+        rooms = rooms_of(settings)
+    except InnkeeperError as error:
+        yield Finding(Verdict.WRONG, "memory", error.message)
+        return
+    for room in rooms:
+        free = f"{told(room.free_bytes)} free of {told(room.total_bytes)}"
+        yield Finding(Verdict.FINE, room.name, f"{free}; models may hold {told(room.budget_bytes)}")
+    if len(rooms) == 1:
+        yield Finding(Verdict.FINE, "gpu", "none that a driver knows; models run on the CPU")
 
 
 def _engines(loaded: Loaded) -> Iterator[Finding]:
@@ -184,6 +195,9 @@ def _models(loaded: Loaded) -> Iterator[Finding]:
         yield Finding(Verdict.FINE, "model", f"{model_id}: {amount} ({footprint.sizing.value})")
     for model_id, trouble in troubles.items():
         yield Finding(Verdict.WRONG, "model", f"{model_id}: {trouble}")
-    rooms = rooms_of(loaded.settings)
+    try:
+        rooms = rooms_of(loaded.settings)
+    except InnkeeperError:
+        return  # told above
     for sentence in in_words(fitting(footprints, rooms), footprints, rooms):
         yield Finding(Verdict.FINE, "fits", sentence)

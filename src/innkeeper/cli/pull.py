@@ -34,10 +34,11 @@ def pull(
     invocation = context.obj
     folder = invocation.settings().settings.models_dir
     wanted = parse(repository)
-    hub = Hub(invocation.environ.get("HF_ENDPOINT"), invocation.environ.get("HF_TOKEN"))
-    listing = hub.listing(wanted.repository, revision)
-    files = choose(wanted, listing.files)
+    hub = Hub(invocation.environ.get("HF_ENDPOINT") or None, invocation.environ.get("HF_TOKEN") or None)
     screen = console()
+    with screen.status(f"asking the hub for {wanted.repository} …"):
+        listing = hub.listing(wanted.repository, revision)
+    files = choose(wanted, listing.files)
     with _progress(screen) as progress:
         tasks = {file.path: progress.add_task(file.name, total=file.size_bytes) for file in files}
         for file in files:
