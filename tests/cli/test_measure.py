@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from innkeeper.runtime.catalog import Model
+from innkeeper.runtime.catalog import Model, Option
 from innkeeper.runtime.engine import Holding, Sizing
 from innkeeper.runtime.engines.echo import Echo
 from innkeeper.runtime.errors import EngineFailed, LoadFailed
@@ -34,9 +34,9 @@ def adapter() -> Learning:
     return Learning()
 
 
-def echo(kind: Kind = Kind.COMPLETION, **changes: object) -> Model:
-    options = {"needs_ram": 1000, "holds_ram": 1200, **changes}
-    return Model("parrot", "echo", frozenset({kind}), context=64, slots=3, options=options)  # type: ignore[arg-type]
+def echo(kind: Kind = Kind.COMPLETION, **changes: Option) -> Model:
+    options: dict[str, Option] = {"needs_ram": 1000, "holds_ram": 1200, **changes}
+    return Model("parrot", "echo", frozenset({kind}), context=64, slots=3, options=options)
 
 
 async def trial_of(adapter: Echo, model: Model, told: list[str] | None = None) -> Trial:
