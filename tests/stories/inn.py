@@ -133,7 +133,7 @@ class Inn:
     def environment(self) -> dict[str, str]:
         """What its processes and commands are told; nothing of the machine's own models and keys."""
         return {
-            "PATH": os.environ["PATH"],
+            **{name: os.environ[name] for name in ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH") if name in os.environ},
             "HOME": str(self.folder / "user"),
             "TMPDIR": str(self.temporary),
             "INNKEEPER_HOME": str(self.home),
