@@ -130,6 +130,16 @@ class TestALoadThatRanOutOfMemory:
         assert inn.gone("narrator") == "unload embedder"
         assert inn.gone("embedder") == "load narrator again"
 
+    def test_room_is_cleared_for_it_once_and_not_again_while_it_waits(self) -> None:
+        """C41."""
+        inn = Inn({"embedder": 1, "busy": 1, "narrator": 6})
+        inn.resident("embedder")
+        inn.busy("busy")
+        inn.ask("narrator")
+        inn.fails("narrator", out_of_memory=True)
+        assert inn.gone("narrator") == "unload embedder"
+        assert inn.give_back(2) == ""
+
     def test_models_in_other_pools_and_busy_ones_stay(self) -> None:
         """C41."""
         inn = Inn({"card": model(0, also={"gpu0": 2}), "busy": 2, "narrator": 6}, budget_gib={"ram": 10, "gpu0": 4})

@@ -108,6 +108,13 @@ class TestOvertaking:
         assert inn.give_back(1) == "unload busy"
         assert inn.gone("busy") == "load large"
 
+    def test_its_room_is_kept_for_it_also_while_what_is_in_its_way_still_loads(self) -> None:
+        """C18: nobody can be sent away for it yet, and still nobody overtakes it."""
+        inn = Inn({"loading": 6, "large": 8, "small": 3})
+        inn.ask("loading")
+        inn.ask("large", patience_s=0)
+        assert inn.ask("small") == ""
+
     def test_steady_traffic_does_not_starve_the_one_who_waits(self) -> None:
         """C20: a busy model is never idle, and still leaves within the patience of the other."""
         inn = Inn({"popular": model(6, slots=2), "rare": 6})

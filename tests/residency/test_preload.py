@@ -27,6 +27,8 @@ class TestAWish:
         inn.hear(wish("a"))
         assert inn.ask("a") == ""
         assert inn.ready("a") == "serve 1"
+        inn.give_back(1)
+        assert inn.ask("a") == "serve 2"
         assert what(inn) == ["started", "used"]
 
     def test_it_never_displaces_a_model_in_use_held_pinned_or_waited_for(self) -> None:
@@ -134,6 +136,13 @@ class TestLearning:
         assert inn.machine.books.preloads.margin > before
         assert what(inn).count("regretted") == 1
 
+    def test_a_cancelled_one_makes_the_next_harder(self) -> None:
+        inn = Inn({"dream": 6, "real": 6})
+        before = inn.machine.books.preloads.margin
+        inn.hear(wish("dream"))
+        inn.ask("real")
+        assert inn.machine.books.preloads.margin > before
+
     def test_a_used_one_makes_the_next_easier(self) -> None:
         inn = Inn({"a": 6})
         before = inn.machine.books.preloads.margin
@@ -156,7 +165,7 @@ class TestLearning:
 class TestAGuess:
     def test_a_model_that_had_to_leave_and_is_asked_for_often_comes_back_into_free_room(self) -> None:
         inn = Inn({"popular": 6, "rare": 6})
-        for _ in range(30):
+        for _ in range(60):
             inn.resident("popular")
             inn.wait(2)
         inn.ask("rare")

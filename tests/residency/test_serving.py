@@ -179,6 +179,15 @@ class TestALease:
         assert inn.wait(1) == "unload narrator"
         assert inn.give_back(1) == ""
 
+    def test_one_that_ends_by_itself_lets_a_model_go_that_drains(self) -> None:
+        """C13."""
+        inn = Inn(TWO_BIG)
+        inn.ask("narrator", expires_s=25)
+        inn.ready("narrator")
+        inn.ask("scribe", patience_s=0)
+        assert inn.state("narrator") is State.DRAINING
+        assert inn.wait(25) == "unload narrator"
+
 
 class TestACallerWhoLeaves:
     def test_one_who_leaves_while_queued_never_causes_a_load(self) -> None:

@@ -75,6 +75,10 @@ class Preloads:
         self.margin = max(0.05, 0.95 * self.margin)
         self._kept += 1.0
 
+    def cancelled(self) -> None:
+        """A preload had to give way before it was of use."""
+        self.margin = min(1.0, 1.05 * self.margin)
+
     def displaced(self, model: str, now_s: float) -> None:
         """`model` was sent away for a preload."""
         self._displaced[model] = now_s + REGRET_WITHIN_S

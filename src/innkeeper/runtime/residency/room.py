@@ -53,6 +53,7 @@ class Room:
         for_model = beneficiary.model if beneficiary is not None else None
         for victim in victims:
             if victim.is_preload:
+                books.preloads.cancelled()
                 books.note(facts.Preloaded(victim.model, "cancelled", f"{for_model or 'the system'} needs the room"))
             elif beneficiary is not None and victim.model not in beneficiary.displaced:
                 beneficiary.displaced += (victim.model,)
