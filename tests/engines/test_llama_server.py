@@ -55,7 +55,7 @@ class TestProbing:
             LlamaServer.probe(tmp_path / "nothing-here", {})
 
     def test_a_program_that_is_something_else_is_refused(self) -> None:
-        with pytest.raises(EngineMissing, match="llama_server"):
+        with pytest.raises(EngineMissing, match="server_program"):
             LlamaServer.probe(Path("/bin/echo"), {})
 
 

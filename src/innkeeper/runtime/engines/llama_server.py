@@ -40,7 +40,8 @@ class LlamaServer:
         flags = frozenset(re.findall(r"(?<![\w-])--?[a-zA-Z][a-zA-Z0-9-]*", _output(path, "--help", environment)))
         if version is None or not {"--model", "--host"} <= flags:
             raise EngineMissing(
-                f"{path} does not answer like a llama-server. Set `llama_server` to one, or remove the setting."
+                f"{path} does not answer like a llama-server. "
+                "Set `llama_cpp.server_program` to one, or remove the setting."
             )
         return cls(path.resolve(), version[1], flags)
 
@@ -58,7 +59,7 @@ class LlamaServer:
             elif flag.is_needed:
                 raise EngineMissing(
                     f"{self.path} (version {self.version}) has no {flag.names[0]}. "
-                    "Use a newer llama.cpp, or remove the `llama_server` setting to run the one that came with us."
+                    "Use a newer llama.cpp, or remove `llama_cpp.server_program` to run the one that came with us."
                 )
         return words
 

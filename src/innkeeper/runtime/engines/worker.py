@@ -83,6 +83,7 @@ def parameters(launch: Launch) -> Any:  # xllamacpp has no types
     p.cont_batching = True
     p.use_jinja = True
     p.ui = False
+    p.cors_origins, p.cors_origins_explicit = "", True  # no browser reaches a socket in a private folder
     p.offline = True
     p.endpoint_slots = True
 
