@@ -86,7 +86,7 @@ def screen(shown: Opening) -> RenderableType:
         _lines(("memory", "dim", _room(room)) for room in shown.rooms),
         Text(),
         *((_models(shown), Text(), _lines(_fits(shown))) if shown.models else (_nothing(shown),)),
-        _lines(_left_out(shown.found)),
+        _lines(_left_out(shown)),
         Text(),
         _lines(_next(shown)),
         Text(),
@@ -150,8 +150,10 @@ def _nothing(shown: Opening) -> RenderableType:
     )
 
 
-def _left_out(found: Found) -> Iterator[Line]:
-    for left_out in _at_most(MOST_PROBLEMS_SHOWN, [f"{left.path}: {left.why}" for left in found.left_out]):
+def _left_out(shown: Opening) -> Iterator[Line]:
+    in_catalog = {model.file for model in shown.models}  # what is wrong with these stands above
+    others = [f"{left.path}: {left.why}" for left in shown.found.left_out if left.path not in in_catalog]
+    for left_out in _at_most(MOST_PROBLEMS_SHOWN, others):
         yield "left out", "yellow", left_out
 
 
