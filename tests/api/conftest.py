@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.api.doubles import Door, ScriptedRuntime, open_door
+from tests.runtime.conftest import open_inn
+
+__all__ = ["open_inn"]  # a fixture of theirs, used here too
 
 
 @pytest.fixture

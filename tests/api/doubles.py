@@ -12,6 +12,7 @@ from pathlib import Path
 from innkeeper.api.app import create_app
 from innkeeper.api.key_file import KeyFile
 from innkeeper.api.options import ApiOptions
+from innkeeper.api.port import Runtime
 from innkeeper.api.server import Server, listen
 from innkeeper.runtime.catalog import Catalog, Model
 from innkeeper.runtime.errors import InnkeeperError, ModelInUse
@@ -206,7 +207,7 @@ class Door:
 
 
 @asynccontextmanager
-async def open_door(runtime: ScriptedRuntime, folder: Path, options: ApiOptions | None = None) -> AsyncIterator[Door]:
+async def open_door(runtime: Runtime, folder: Path, options: ApiOptions | None = None) -> AsyncIterator[Door]:
     """Serve `runtime` on a free port, with the keys in `folder`, until the block ends."""
     options = replace(options or ApiOptions(shutdown_within_s=5), port=0)
     app = create_app(runtime, options, KeyFile(folder / "keys.json"), lambda: b"innkeeper_up 1\n")
