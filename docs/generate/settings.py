@@ -8,6 +8,9 @@ from enum import Enum
 from fractions import Fraction
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+from innkeeper.discovery.places import OLLAMA_AS_A_SERVICE
+from innkeeper.discovery.search import MOST_MODELS
+from innkeeper.discovery.walk import Limits
 from innkeeper.settings.problems import dotted
 from innkeeper.settings.values import ModelSettings, Section, Settings
 from innkeeper.settings.written import as_written
@@ -31,7 +34,7 @@ _KINDS: Mapping[str, str] = {
 
 def settings_page() -> str:
     """The whole page."""
-    return "\n".join(["# Settings", "", _INTRODUCTION, "", *_tables(Settings, ()), ""])
+    return "\n".join(["# Settings", "", _INTRODUCTION, "", *_tables(Settings, ()), _ending()])
 
 
 def _tables(section: type[Section], before: tuple[str, ...]) -> Iterator[str]:
@@ -97,6 +100,29 @@ def _kind_of_type(annotation: Any) -> str:  # a type expression
 
 def _joined(text: str) -> str:
     return " ".join(text.split())
+
+
+def _ending() -> str:
+    limits = Limits()
+    return f"""\
+## Which files are found
+
+| whose folder | where |
+| - | - |
+| yours | `models_dir` |
+| Hugging Face | `HF_HUB_CACHE`, else `HF_HOME`/hub, else `~/.cache/huggingface/hub` |
+| LM Studio | `~/.lmstudio/models` and `~/.cache/lm-studio/models` |
+| Ollama | `OLLAMA_MODELS`, else `~/.ollama/models` and `{OLLAMA_AS_A_SERVICE}` |
+
+Only headers are read, and nothing is changed in anybody's folder. Links are followed, subfolders to a depth of
+{limits.depth}. A folder is given up after {limits.entries:,} entries or {limits.time_s:g} seconds; what was found by then counts, and it is told. At most
+{MOST_MODELS} models are offered. What a model can do is read from its header. Left out are files that belong to a model
+without being one: `mmproj` files, adapters, the later parts of a split model.
+
+A model's id is the name of its file without the ending; in Ollama's folder it is Ollama's name, without `:latest`. Where
+two files would have one id, the later gets the names of its folders before it: `org/repo/name`. The order is that of
+the table, then nearest to the top, then by name. A file that is reached by several names counts once.
+"""
 
 
 _INTRODUCTION = """\
