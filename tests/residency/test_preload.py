@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from innkeeper.runtime.facts import Preloaded
-from innkeeper.runtime.residency.signals import PreloadWanted
+from innkeeper.runtime.residency.callers import Rules
+from innkeeper.runtime.residency.signals import PreloadWanted, Tick
 from innkeeper.runtime.residency.states import State
 from tests.residency.inn import Inn, model
 
@@ -101,6 +102,12 @@ class TestAWish:
         inn.hear(wish("a", "b"))
         assert inn.gone("old") == "load a"
 
+    def test_each_of_two_makes_its_own_room(self) -> None:
+        inn = Inn({"old": 5, "older": 5, "a": model(5, load_s=20), "b": model(5, load_s=20)})
+        inn.resident("older", "old")
+        inn.wait(1000)
+        assert inn.hear(wish("a", "b")) == "unload old, unload older"
+
     def test_one_for_an_unknown_or_a_ready_model_is_nothing(self) -> None:
         inn = Inn({"a": 6})
         inn.resident("a")
@@ -174,6 +181,30 @@ class TestAGuess:
         inn.give_back(inn.served[-1])
         inn.unload("rare")
         assert inn.gone("rare") == "load popular"
+
+    def test_it_comes_back_in_the_place_of_one_that_is_worth_less_and_idle(self) -> None:
+        inn = Inn({"popular": 6, "rare": 6})
+        for _ in range(60):
+            inn.resident("popular")
+            inn.wait(2)
+        inn.ask("rare")
+        inn.gone("popular")
+        inn.ready("rare")
+        inn.give_back(inn.served[-1])
+        inn.wait(5)
+        assert inn.hear(Tick()) == "unload rare"
+        assert inn.gone("rare") == "load popular"
+
+    def test_it_may_be_forbidden(self) -> None:
+        inn = Inn({"popular": 6, "rare": 6}, rules=Rules(preloads_by_rate=False))
+        for _ in range(60):
+            inn.resident("popular")
+            inn.wait(2)
+        inn.ask("rare")
+        inn.gone("popular")
+        inn.gone("rare")
+        assert inn.wait(100) == ""
+        assert inn.hear(Tick()) == ""
 
     def test_a_model_that_is_seldom_asked_for_does_not(self) -> None:
         inn = Inn({"seldom": 6, "rare": 6})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from innkeeper.runtime.engine import Sizing
 from innkeeper.runtime.errors import MemoryTaken
 from innkeeper.runtime.facts import CeilingMoved, Overdrawn, SizeCorrected, Slowed
-from innkeeper.runtime.residency.signals import CeilingSet, Close, OverheadSet, Rated, Seen, Sized
+from innkeeper.runtime.residency.signals import CeilingSet, Close, OverheadSet, Rated, Seen, Sized, Tick
 from innkeeper.runtime.residency.states import State
 from tests.residency.inn import GIB, Inn, holding, measured, model
 
@@ -40,6 +40,7 @@ class TestACeiling:
             inn.resident(name)
             inn.wait(1)
         assert inn.hear(ceiling(8)) == "unload b"
+        assert inn.hear(Tick()) == ""
 
     def test_what_is_asked_for_more_is_kept_before_what_is_older(self) -> None:
         """C45: weight protects."""
@@ -53,6 +54,14 @@ class TestACeiling:
         inn.busy("a")
         assert inn.hear(ceiling(4)) == ""
         assert inn.give_back(1) == "unload a"
+
+    def test_a_model_that_drains_is_not_kept_while_too_much_is_held(self) -> None:
+        """C45: whoever it drained for is refused, and still its room is wanted."""
+        inn = Inn({"busy": 6, "large": 8})
+        inn.busy("busy")
+        inn.ask("large", patience_s=0)
+        assert inn.hear(ceiling(4)) == "refuse 2"
+        assert inn.state("busy") is State.DRAINING
 
     def test_every_byte_that_can_come_back_does_when_not_all_can(self) -> None:
         inn = Inn({"idle": 2, "busy": 6})
