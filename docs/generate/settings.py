@@ -115,12 +115,12 @@ def _ending() -> str:
 | Ollama | `OLLAMA_MODELS`, else `~/.ollama/models` and `{OLLAMA_AS_A_SERVICE}` |
 
 Only headers are read, and nothing is changed in anybody's folder. Links are followed, subfolders to a depth of
-{limits.depth}. A folder is given up after {limits.entries:,} entries or {limits.time_s:g} seconds; what was found by then counts, and it is told. At most
-{MOST_MODELS} models are offered. What a model can do is read from its header. Left out are files that belong to a model
-without being one: `mmproj` files, adapters, the later parts of a split model.
+{limits.depth}. A folder is given up after {limits.entries:,} entries or {limits.time_s:g} seconds; what was found by
+then counts, and it is told. At most {MOST_MODELS} models are offered. What a model can do is read from its header. Left
+out are files that belong to a model without being one: `mmproj` files, adapters, the later parts of a split model.
 
-A model's id is the name of its file without the ending; in Ollama's folder it is Ollama's name, without `:latest`. Where
-two files would have one id, the later gets the names of its folders before it: `org/repo/name`. The order is that of
+A model's id is the name of its file without the ending; in Ollama's folder it is Ollama's name, without `:latest`.
+Where two files would have one id, the later gets the names of its folders before it: `org/repo/name`. The order is that of
 the table, then nearest to the top, then by name. A file that is reached by several names counts once.
 """
 

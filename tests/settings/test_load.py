@@ -184,6 +184,10 @@ class TestWhatIsWrong:
     def test_a_dotenv_line_of_ours_that_assigns_nothing_is_told(self, tmp_path: Path) -> None:
         assert refused(tmp_path, env_file="A=1\n\nINNKEEPER_PORT='8\n") == ".env line 3: is not NAME=value"
 
+    def test_what_dotenv_cannot_say_is_not_ignored(self, tmp_path: Path) -> None:
+        told = refused(tmp_path, env_file="INNKEEPER_PORT=1\nINNKEEPER_API_KEY=ik-x\n")
+        assert told == ".env line 2: INNKEEPER_API_KEY is read from the environment alone; export it instead"
+
     @given(text=st.text(max_size=200))
     def test_any_text_is_settings_or_a_clear_refusal(self, text: str, tmp_path_factory: pytest.TempPathFactory) -> None:
         folder = tmp_path_factory.mktemp("any")

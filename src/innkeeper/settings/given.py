@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from dotenv.parser import Original, parse_stream
+from dotenv.parser import Binding, Original, parse_stream
 
 from innkeeper.settings.problems import Problem, bad_settings
 from innkeeper.settings.toml_lines import lines_of
@@ -68,7 +68,7 @@ def from_env_file(path: Path) -> list[Given]:
     """What a `.env` file says under names that begin with INNKEEPER_; nothing where there is no such file.
 
     Raises:
-        BadSettings: It cannot be read, or one of our lines assigns nothing.
+        BadSettings: It cannot be read, one of our lines assigns nothing, or names what is no setting.
     """
     try:
         with path.open(encoding="utf-8") as file:
@@ -79,14 +79,17 @@ def from_env_file(path: Path) -> list[Given]:
         raise bad_settings([Problem(str(path), f"is not UTF-8 text (byte {error.start})")]) from error
     except OSError as error:
         raise bad_settings([Problem(str(path), f"cannot be read: {error.strerror}")]) from error
-    broken = [line for line in bindings if line.error and line.original.string.lstrip().startswith(PREFIX)]
-    if broken:
-        lines = (f"{path.name} line {_line_of(line.original)}" for line in broken)
-        raise bad_settings([Problem(where, "is not NAME=value") for where in lines])
+    problems = [
+        Problem(f"{path.name} line {_line_of(line.original)}", what)
+        for line in bindings
+        if (what := _wrong_with(line)) is not None
+    ]
+    if problems:
+        raise bad_settings(problems)
     return [
         Given(_name_of(binding.key), binding.value, f"{path.name} line {_line_of(binding.original)}", path.parent)
         for binding in bindings
-        if binding.key and binding.key.startswith(PREFIX) and binding.key not in NOT_SETTINGS and binding.value
+        if binding.key and binding.key.startswith(PREFIX) and binding.value
     ]
 
 
@@ -140,6 +143,13 @@ def _leaves(table: Mapping[str, Any], before: Name = ()) -> Iterator[tuple[Name,
             yield from _leaves(value, (*before, key))
         else:
             yield (*before, key), value
+
+
+def _wrong_with(line: Binding) -> str | None:
+    if line.key in NOT_SETTINGS:
+        return f"{line.key} is read from the environment alone; export it instead"
+    is_ours = line.original.string.lstrip().startswith(PREFIX)
+    return "is not NAME=value" if line.error and is_ours else None
 
 
 def _line_of(original: Original) -> int:
