@@ -14,17 +14,19 @@ import contextlib
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from innkeeper.runtime.catalog import Bytes
 from innkeeper.runtime.engine import Footprint, Sizing
 from innkeeper.runtime.errors import BadModelFile
 from innkeeper.runtime.memory.header import Header
 from innkeeper.runtime.memory.options import EngineOptions
+
+Answer = TypeVar("Answer")
 
 FIRST_MARGIN: Final = 0.05
 LEAST_MARGIN: Final = 0.01
@@ -96,23 +98,27 @@ class Learned:
 
     def learn(self, subject: Subject, peak: Bytes) -> None:
         """A run of `subject` is over and held `peak` at most."""
-        with self._changing() as database:
-            for pool, peak_bytes in peak.items():
-                database.execute(
-                    """
-                    INSERT INTO peaks VALUES (:subject, :pool, :peak, 1)
-                    ON CONFLICT DO UPDATE SET
-                        runs = CASE WHEN :peak > peak_bytes * (1 + max(:least, :first / runs)) THEN 1 ELSE runs + 1 END,
-                        peak_bytes = max(peak_bytes, :peak)
-                    """,
-                    {
-                        "subject": subject.key,
-                        "pool": pool,
-                        "peak": peak_bytes,
-                        "least": LEAST_MARGIN,
-                        "first": FIRST_MARGIN,
-                    },
-                )
+        said = [
+            {
+                "subject": subject.key,
+                "pool": pool,
+                "peak": peak_bytes,
+                "least": LEAST_MARGIN,
+                "first": FIRST_MARGIN,
+            }
+            for pool, peak_bytes in peak.items()
+        ]
+        self._work(
+            lambda database: database.executemany(
+                """
+                INSERT INTO peaks VALUES (:subject, :pool, :peak, 1)
+                ON CONFLICT DO UPDATE SET
+                    runs = CASE WHEN :peak > peak_bytes * (1 + max(:least, :first / runs)) THEN 1 ELSE runs + 1 END,
+                    peak_bytes = max(peak_bytes, :peak)
+                """,
+                said,
+            )
+        )
 
     def load_s(self, file: str) -> float | None:
         """Seconds a load of that file takes, the latest loads weighing most; None where there was none."""
@@ -121,34 +127,32 @@ class Learned:
 
     def loaded(self, file: str, took_s: float) -> None:
         """That file was loaded in so many seconds."""
-        with self._changing() as database:
-            database.execute(
+        self._work(
+            lambda database: database.execute(
                 "INSERT INTO loads VALUES (:file, :took) "
                 "ON CONFLICT DO UPDATE SET took_s = took_s + (:took - took_s) * :weight",
                 {"file": file, "took": took_s, "weight": _NEW_LOAD_WEIGHS},
             )
+        )
 
     def _ask(self, question: str, about: str) -> list[Any]:  # rows of the columns that are asked for
         if not self._path.exists():
             return []
-        rows: list[Any] = []
-        with self._changing() as database:
-            rows += database.execute(question, (about,))
-        return rows
+        return self._work(lambda database: database.execute(question, (about,)).fetchall()) or []
 
-    @contextlib.contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        """The file, open for one piece of work. What goes wrong with it ends the work and is kept in `trouble`."""
+    def _work(self, work: Callable[[sqlite3.Connection], Answer]) -> Answer | None:
+        """What `work` gives, kept if it goes well; None when something is wrong with the file, and why in `trouble`."""
         with self._lock:
             try:
                 with contextlib.closing(self._open()) as database, database:
-                    yield database
+                    answer = work(database)
             except (sqlite3.Error, OSError) as error:
                 self.trouble = f"{self._path}: {error}; footprints are not learned"
                 if _is_no_database(error):
                     self._set_aside()
-            else:
-                self.trouble = None
+                return None
+            self.trouble = None
+            return answer
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
