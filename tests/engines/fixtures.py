@@ -13,16 +13,21 @@ from pathlib import Path
 
 from innkeeper.runtime.engines.llama_cpp import LlamaCpp
 from innkeeper.runtime.engines.llama_server import LlamaServer
+from innkeeper.runtime.memory.learned import Learned
 
 
 @asynccontextmanager
 async def opened_adapter(
-    *, has_spare: bool = False, server: LlamaServer | None = None, sockets: Path | None = None
+    *,
+    has_spare: bool = False,
+    server: LlamaServer | None = None,
+    sockets: Path | None = None,
+    learned: Learned | None = None,
 ) -> AsyncIterator[LlamaCpp]:
     """An adapter whose sockets lie in a folder of its own; afterwards no child, socket or folder may be left."""
     own = Path(tempfile.mkdtemp(prefix="t-"))
     sockets = sockets or own
-    adapter = LlamaCpp(has_spare=has_spare, server=server, sockets=sockets, threads=1)
+    adapter = LlamaCpp(has_spare=has_spare, server=server, sockets=sockets, threads=1, learned=learned)
     before = children()
     try:
         await adapter.open()

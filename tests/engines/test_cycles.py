@@ -6,6 +6,8 @@ import gc
 import resource
 from pathlib import Path
 
+import pytest
+
 from innkeeper.runtime.catalog import Model
 from innkeeper.runtime.engines.llama_cpp import LlamaCpp
 from innkeeper.runtime.messages import Kind
@@ -18,6 +20,7 @@ GROWTH_BYTES = 3_000_000
 """The fixed distance: it does not depend on the number of cycles, and one leaked log ring per cycle would pass it."""
 
 
+@pytest.mark.timeout(600)  # 15 s of processor time, more on a machine that does much else
 class TestCycles:
     async def test_our_memory_and_descriptors_stay_where_they_were(self, adapter: LlamaCpp, tiny: Path) -> None:
         """C48, for the process; the device half is the keeper's, with a double."""

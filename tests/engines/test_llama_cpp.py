@@ -32,7 +32,7 @@ from tests.engines.fixtures import children
 from tests.ggufs import write_bert, write_llama
 
 TEXT = frozenset({Kind.CHAT, Kind.COMPLETION})
-LIMIT_S = 30.0
+LIMIT_S = 60.0
 
 
 def text_model(file: Path, *, context: int | None = 512, slots: int = 1, **options: Option) -> Model:
@@ -151,7 +151,8 @@ class TestPrompts:
         """C68: what the engine remembers of the prompt is only the part that it had read."""
         file = write_llama(tmp_path / "slow.gguf", target_bytes=6_000_000)
         prompt = [5 + i % 200 for i in range(4_000)]
-        async with started(adapter, text_model(file, context=4_096)) as engine, asyncio.timeout(LIMIT_S):
+        model = text_model(file, context=4_096, batch_tokens=128)
+        async with started(adapter, model) as engine, asyncio.timeout(LIMIT_S):
             reading = asyncio.create_task(ask(engine, completion(prompt, max_tokens=1)), name="long prompt")
             await _until_busy(adapter)
             reading.cancel()
