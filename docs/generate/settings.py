@@ -120,8 +120,8 @@ then counts, and it is told. At most {MOST_MODELS} models are offered. What a mo
 out are files that belong to a model without being one: `mmproj` files, adapters, the later parts of a split model.
 
 A model's id is the name of its file without the ending; in Ollama's folder it is Ollama's name, without `:latest`.
-Where two files would have one id, the later gets the names of its folders before it: `org/repo/name`. The order is that of
-the table, then nearest to the top, then by name. A file that is reached by several names counts once.
+Where two files would have one id, the later gets the names of its folders before it: `org/repo/name`. The order is that
+of the table, then nearest to the top, then by name. A file that is reached by several names counts once.
 """
 
 
