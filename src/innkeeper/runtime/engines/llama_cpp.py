@@ -177,8 +177,8 @@ class LlamaCpp:
         )
 
     def _known(self, subject: Subject, header: Header) -> Footprint | None:
-        """What earlier runs held; None where it cannot be: less than the weights means they were shared with another
-        model that ran from the same file."""
+        """What earlier runs held; None where they held less than the weights: then the kernel had taken pages of the
+        file back, and what a run needs at its full speed is not known."""
         assert self._learned is not None, "asked for what was learned, and nothing learns"
         found = self._learned.footprint(subject)
         return found if found is not None and sum(found.bytes.values()) >= header.weights_bytes else None
