@@ -18,6 +18,8 @@ from innkeeper.discovery.walk import Limits, files_below
 from innkeeper.runtime.messages import Kind
 from tests.ggufs import write_bert, write_llama
 
+SHARED_MODELS = Path(__file__).parents[2] / "../shared/data/models"
+
 
 @pytest.fixture(scope="module")
 def llama(tmp_path_factory: pytest.TempPathFactory) -> bytes:
@@ -93,6 +95,16 @@ class TestOurFolder:
         file = put(tmp_path / "m.gguf", llama)
         found = find_models([Place(Keeper.OWN, tmp_path)], configured=[file])
         assert [(model.file, model.keeper) for model in found.models] == [(file, Keeper.CONFIGURED)]
+
+
+@pytest.mark.needs_shared_data
+@pytest.mark.skipif(not SHARED_MODELS.is_dir(), reason="the folder of real models is not beside the checkout")
+class TestRealFiles:
+    def test_a_trained_model_is_found_beside_a_file_that_is_none(self) -> None:
+        found = own(SHARED_MODELS)
+        assert [(model.id, model.architecture, model.trained_context) for model in found.models] == [
+            ("stories260K", "llama", 512)
+        ]
 
 
 class TestFoldersOfOthers:
