@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from innkeeper.runtime.errors import Closing, UnknownModel
-from innkeeper.runtime.residency.signals import Close, PinSet, PreloadWanted, Terms
+from innkeeper.runtime.residency.signals import Close, PinSet, PreloadWanted, Seen, Terms
 from innkeeper.runtime.residency.states import State
-from tests.residency.inn import Inn, model
+from tests.residency.inn import Inn, measured, model
 
 
 class TestANewCatalogue:
@@ -63,6 +63,16 @@ class TestANewCatalogue:
         inn.busy("a")
         inn.has_models({})
         assert inn.ask("a") == "refuse 2"
+
+    def test_a_model_that_is_put_back_while_it_drains_is_loaded_anew(self) -> None:
+        """C80."""
+        inn = Inn({"a": 6})
+        inn.busy("a")
+        inn.has_models({})
+        inn.has_models({"a": 6})
+        assert inn.ask("a") == ""
+        assert inn.give_back(1) == "unload a"
+        assert inn.gone("a") == "load a"
 
     def test_a_mended_entry_is_tried_without_waiting_for_the_pause(self) -> None:
         inn = Inn({"a": model(6, identity="broken")})
@@ -126,6 +136,12 @@ class TestClosing:
         inn.hear(Close())
         assert inn.hear(PreloadWanted(("a",), "habit")) == ""
         assert inn.machine.wake_at_s() is None
+
+    def test_what_a_foreign_server_loads_from_then_on_is_not_ours_to_end(self) -> None:
+        inn = Inn({"theirs": 6})
+        inn.hear(Close())
+        assert inn.hear(Seen("theirs", measured(ram=6))) == ""
+        assert inn.held_gib() == 0
 
     def test_closing_twice_is_closing_once(self) -> None:
         inn = Inn({"a": 6})

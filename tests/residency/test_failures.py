@@ -103,6 +103,17 @@ class TestAFailedLoad:
         inn.fails("large")
         assert inn.gone("large") == "load a, load b"
 
+    def test_whoever_left_for_an_earlier_load_that_went_well_does_not(self, inn: Inn) -> None:
+        """C43."""
+        inn.resident("narrator")
+        inn.ask("scribe")
+        inn.gone("narrator")
+        inn.ready("scribe")
+        inn.gone("scribe")
+        inn.ask("scribe")
+        inn.fails("scribe")
+        assert inn.gone("scribe") == ""
+
     def test_who_comes_back_gives_way_to_anybody_who_asks(self, inn: Inn) -> None:
         """C43."""
         inn.resident("narrator")

@@ -116,6 +116,12 @@ class TestAnOperatorWhoUnloads:
         assert isinstance(error, ModelInUse)
         assert (error.status, error.numbers) == (409, {"leases": 1, "waiting": 1})
 
+    def test_a_model_that_somebody_waits_for_stays_as_well(self, inn: Inn) -> None:
+        """C53."""
+        inn.ask("narrator")
+        assert inn.unload("narrator") == "refuse 2"
+        assert inn.refusal(2).numbers == {"leases": 0, "waiting": 1}
+
     def test_with_force_it_goes_when_the_running_ones_are_done_and_comes_back_for_those_who_wait(
         self, inn: Inn
     ) -> None:

@@ -158,6 +158,20 @@ class TestLearning:
         inn.ready("a")
         assert inn.machine.books.preloads.margin < before
 
+    def test_a_pinned_models_own_place_is_no_guess(self) -> None:
+        inn = Inn({"a": model(6, pinned=True)})
+        before = inn.machine.books.preloads.trust
+        assert inn.hear(wish("a")) == "load a"
+        assert inn.machine.books.preloads.trust == before
+
+    def test_one_that_died_before_it_was_of_use_was_not_used(self) -> None:
+        inn = Inn({"a": 6})
+        inn.hear(wish("a"))
+        inn.ready("a")
+        inn.gone("a")
+        inn.resident("a")
+        assert what(inn) == ["started"]
+
     def test_what_merely_comes_back_after_a_failed_load_proves_nothing_about_guesses(self) -> None:
         inn = Inn({"a": 6, "broken": 6})
         inn.resident("a")

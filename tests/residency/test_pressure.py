@@ -167,6 +167,9 @@ class TestAMeasuredSize:
         inn.resident("a")
         inn.hear(Sized("a", holding(ram=2)))
         assert inn.held_gib() == 8
+        inn.gone("a")
+        inn.ask("a")
+        assert inn.held_gib() == 2
 
     def test_it_ends_the_lonely_stay_of_a_model_of_unknown_size(self) -> None:
         """C38."""
@@ -249,6 +252,29 @@ class TestAModelThatSpilled:
         assert card.leave("first") == "load first"
         card.load("first", 3)
         assert [card.answer("first") for _ in range(8)] == [""] * 8
+
+    def test_it_is_noticed_again_when_it_spills_again(self) -> None:
+        """C46."""
+        inn = Inn({"first": 4})
+        inn.resident("first")
+        for generation in (1, 2, 3):
+            for _ in range(6):
+                inn.hear(Rated("first", generation, 40.0))
+            for _ in range(3):
+                inn.hear(Rated("first", generation, 5.0))
+            inn.gone("first")
+            inn.ready("first")
+        assert len(inn.noted(Slowed)) == 3
+
+    def test_a_model_that_is_slow_from_its_reload_on_is_noticed(self) -> None:
+        """C46: the slow answers before do not count as seen already."""
+        inn = Inn({"first": 4})
+        inn.resident("first")
+        for rate in [40.0] * 6 + [5.0] * 3:
+            inn.hear(Rated("first", 1, rate))
+        inn.gone("first")
+        inn.ready("first")
+        assert [inn.hear(Rated("first", 2, 5.0)) for _ in range(3)] == ["", "", "unload first"]
 
     def test_a_single_slow_answer_is_no_sign(self) -> None:
         """C46."""

@@ -287,6 +287,18 @@ class TestAnEngineThatDies:
             inn.gone("narrator")
         assert inn.ask("narrator") == "load narrator"
 
+    def test_one_answer_ends_what_was_held_against_it(self) -> None:
+        inn = Inn(TWO_BIG)
+        for _ in range(2):
+            for _ in range(3):
+                inn.busy("narrator")
+                inn.gone("narrator")
+            assert inn.ask("narrator").startswith("refuse")
+            assert inn.refusal(inn.machine.books.last_ticket).retry_after_s == 2
+            inn.wait(2)
+            inn.resident("narrator")
+            inn.gone("narrator")
+
     def test_dying_while_it_loads_is_a_failed_load(self) -> None:
         """C49: and its bytes come back."""
         inn = Inn(TWO_BIG)

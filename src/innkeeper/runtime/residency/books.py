@@ -171,7 +171,6 @@ class Books:
         resident.loading_since_s = now_s
         resident.leaving = None
         resident.answered = False
-        resident.held_until_s = None
         self.move(resident, Cause.ADMITTED)
         return Load(resident.model, resident.generation, again=resident.ran_out)
 

@@ -81,7 +81,9 @@ def sized(books: Books, told: Sized) -> list[Effect]:
     if resident is None:
         return []
     if told.generation is None:
-        if resident.state is State.COLD:
+        if resident.next_terms is not None:
+            resident.next_terms = replace(resident.next_terms, needs=told.footprint)
+        else:
             resident.terms = replace(resident.terms, needs=told.footprint)
         return []
     if _running(books, told.model, told.generation, *set(State) - {State.COLD}) is None:
@@ -109,7 +111,7 @@ def rated(books: Books, told: Rated, now_s: float) -> list[Effect]:
         return []
     books.note(facts.Slowed(told.model, told.tokens_per_s, usual))
     because = "a fresh load cures it of being slow"
-    books.preloads.wish(Wish(told.model, because, now_s + WISH_LASTS_S, chance=1.0, may_displace=False))
+    books.preloads.wish(Wish(told.model, because, now_s + WISH_LASTS_S, chance=1.0, may_displace=False, is_guess=False))
     return books.send_away(resident, Cause.SLOWED)
 
 
@@ -136,6 +138,6 @@ def _fail(
         effects.append(Refuse(waiter.ticket, error))
     for model in resident.displaced:
         because = f"it left for {resident.model}, which failed to load"
-        books.preloads.wish(Wish(model, because, now_s + WISH_LASTS_S, chance=1.0, may_displace=False))
+        books.preloads.wish(Wish(model, because, now_s + WISH_LASTS_S, chance=1.0, may_displace=False, is_guess=False))
     resident.displaced = ()
     return effects

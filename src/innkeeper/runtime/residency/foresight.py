@@ -76,11 +76,11 @@ def _grant(room: Room, wish: Wish, resident: Resident, claimed: dict[str, int]) 
 
 def _start(books: Books, wish: Wish, resident: Resident, now_s: float) -> Load:
     books.preloads.drop(wish.model)
-    if wish.may_displace:  # what merely comes back was no guess, and proves nothing about guesses
+    if wish.is_guess:
         books.preloads.started()
     books.note(facts.Preloaded(resident.model, "started", wish.because))
     load = books.start(resident, books.needs(resident), now_s)
-    resident.is_preload = wish.may_displace
+    resident.is_preload = wish.is_guess
     return load
 
 

@@ -32,8 +32,11 @@ def preload_wanted(books: Books, told: PreloadWanted, now_s: float) -> list[Effe
     """Wish for models that will probably be needed."""
     for model in () if books.is_closing else told.models:
         if model in books.residents:
-            chance = books.preloads.trust
-            books.preloads.wish(Wish(model, told.because, now_s + WISH_LASTS_S, chance, may_displace=True))
+            is_guess = not books.residents[model].pinned
+            chance = books.preloads.trust if is_guess else 1.0
+            books.preloads.wish(
+                Wish(model, told.because, now_s + WISH_LASTS_S, chance, may_displace=True, is_guess=is_guess)
+            )
     return []
 
 

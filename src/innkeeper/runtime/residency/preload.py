@@ -32,6 +32,8 @@ class Wish:
     """How likely it is to be needed soon, as far as the wisher can be trusted."""
     may_displace: bool
     """Whether less valuable idle models may leave for it; otherwise it takes only what is free."""
+    is_guess: bool = True
+    """Whether it may prove wrong, and something is learned from that; a pinned model's own place is no guess."""
 
 
 class Preloads:

@@ -96,7 +96,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Sized:
-    """A better number for a model: a new estimate while it is cold, a reading while it runs."""
+    """A better number for a model: what loads to come will hold, or a reading of the one that runs."""
 
     model: str
     footprint: Footprint
