@@ -85,9 +85,18 @@ class TestTheOrder:
         queue.add(waiter(2, client="a"))
         queue.serve(1, now_s=1)
         queue.serve(2, now_s=2)
-        queue.add(waiter(3, client="a"))
-        queue.add(waiter(4, client="b"))
-        assert [one.ticket for one in queue.in_order(3)] == [3, 4]
+        for ticket, client in ((3, "a"), (4, "a"), (5, "b"), (6, "b")):
+            queue.add(waiter(ticket, client=client))
+        assert [one.ticket for one in queue.in_order(3)] == [3, 5, 4, 6]
+
+    def test_who_was_served_and_asks_again_does_not_begin_anew(self) -> None:
+        queue = Queue()
+        for ticket in (1, 2, 3):
+            queue.add(waiter(ticket, client="many"))
+        queue.add(waiter(4, client="one by one"))
+        queue.serve(4, now_s=1)
+        queue.add(waiter(5, client="one by one"))
+        assert [one.ticket for one in queue.in_order(1)] == [1, 2, 5, 3]
 
 
 class TestOvertaking:

@@ -114,6 +114,13 @@ class TestAWish:
         assert inn.hear(wish("a", "nobody")) == ""
         assert inn.machine.wake_at_s() is None
 
+    def test_an_operator_who_unloads_the_model_ends_it_before_there_is_room_for_it(self) -> None:
+        inn = Inn({"busy": 9, "dream": 2})
+        inn.busy("busy")
+        inn.hear(wish("dream"))
+        inn.unload("dream")
+        assert inn.gone("busy") == ""
+
     def test_an_operator_who_unloads_the_model_ends_it(self) -> None:
         inn = Inn({"a": 6})
         inn.hear(wish("a"))
