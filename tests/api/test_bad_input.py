@@ -136,6 +136,21 @@ class TestASlowCaller:
             assert (await wire.answer()).status == 400
 
 
+class TestACallerWhoHangsUp:
+    @pytest.mark.parametrize("path", ["/v1/completions", "/leases"])
+    async def test_in_the_middle_of_a_body_disturbs_nobody(
+        self, door: Door, runtime: ScriptedRuntime, path: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        async with wire_to(door) as wire:
+            await wire.ask("POST", path, b'{"model"', content_length="100")
+        async with wire_to(door) as wire:
+            await wire.ask("POST", "/v1/completions", PROMPT)
+
+            assert (await wire.answer()).status == 200
+        assert len(runtime.asked) == 1
+        assert caplog.text == ""
+
+
 class TestAWrongAddress:
     @pytest.mark.parametrize(
         ("method", "path", "status", "code"),
@@ -171,6 +186,24 @@ class TestAWrongAddress:
 
 
 class TestAMistakeOfOurs:
+    async def test_that_looks_like_a_caller_who_left_is_still_told(
+        self, door: Door, runtime: ScriptedRuntime, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """A time limit of somebody else, forgotten, must not pass for a departure."""
+
+        async def late(request: Request) -> AsyncGenerator[Chunk, None]:
+            nothing: tuple[Chunk, ...] = ()
+            for chunk in nothing:
+                yield chunk
+            raise TimeoutError("forgotten")
+
+        runtime.script = late
+        async with wire_to(door) as wire:
+            await wire.ask("POST", "/v1/completions", PROMPT)
+            answer = await wire.answer()
+
+        assert (answer.status, answer.error["code"]) == (500, "internal")
+
     async def test_in_an_operator_s_route_has_the_same_shape(
         self, door: Door, runtime: ScriptedRuntime, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -110,6 +110,12 @@ class TestTheKeyFile:
 
         assert (file.keys(), file.is_required) == ((), True)
 
+    def test_that_is_a_folder_says_so(self, path: Path) -> None:
+        path.mkdir(parents=True)
+
+        with pytest.raises(StateUnusable, match="cannot be read"):
+            KeyFile(path).keys()
+
     @pytest.mark.parametrize(
         "content",
         [

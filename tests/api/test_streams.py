@@ -126,6 +126,17 @@ class TestAStream:
             assert (await wire.answer()).body == b"data: [DONE]\n\n"
 
 
+class TestTheHeadersOfAnAnswer:
+    async def test_can_tell_any_name_and_any_reason(self, door: Door, teller: Teller) -> None:
+        teller.say(Began("σκηνή", "the player writes Greek\nwith 100 %", 0.0, 0.0), chat_chunk("Once"), Done())
+        async with wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS)
+            headers = (await wire.answer()).headers
+
+        assert headers["x-innkeeper-model"] == "%CF%83%CE%BA%CE%B7%CE%BD%CE%AE"
+        assert headers["x-innkeeper-route"] == "the player writes Greek%0Awith 100 %25"
+
+
 class TestAQuietStream:
     """C64: comments while there is nothing to say; never a fake data line."""
 

@@ -58,7 +58,7 @@ def began_headers(began: Began) -> list[Header]:
 
 
 def header_text(text: str) -> bytes:
-    """Text that may stand in a header: what is not printable ASCII is percent-encoded."""
-    if text.isascii() and text.isprintable():
+    """Text that may stand in a header: what is not printable ASCII is percent-encoded, and so is the percent sign."""
+    if text.isascii() and text.isprintable() and "%" not in text:
         return text.encode("ascii")
     return quote(text, safe=" !\"#$&'()*+,-./:;<=>?@[]^_`{|}~").encode("ascii")
