@@ -108,7 +108,7 @@ class TestAnswers:
         rest = await asyncio.to_thread(list, answer)
         assert isinstance(first, Waiting)
         assert "position 2" in first.what
-        assert Words("Hello") in rest
+        assert [one for one in rest if not isinstance(one, Waiting) or "x-innkeeper" in one.what] == [Words("Hello")]
 
     async def test_leaving_early_ends_the_work(self, server: Operator, runtime: ScriptedRuntime) -> None:
         async def script(request: Request) -> AsyncGenerator[Chunk, None]:

@@ -96,6 +96,8 @@ class Operator:
         with self._answer("POST", "/v1/chat/completions", body) as answer:
             for raw in answer:
                 line = raw.decode("utf-8", errors="replace").rstrip("\r\n")
+                if line.startswith(": x-innkeeper-"):
+                    continue  # headers that came too late to be headers
                 if line.startswith(":") and line[1:].strip():
                     yield Waiting(line[1:].strip())
                 elif line.startswith("data:") and line[5:].strip() != "[DONE]":
