@@ -31,7 +31,7 @@ def test_an_example_of_settings_loads(example: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_that_is_mentioned_exists(page: Path) -> None:
     app = build()
-    commands = {command.name for command in (*app.registered_commands, *app.registered_groups)}
+    commands = {command.name for command in app.registered_commands} | {group.name for group in app.registered_groups}
     mentioned = set(re.findall(r"(?:`|^|bin/)innkeeper ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE))
     assert mentioned - commands == set()
 
