@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 import uvloop
 
@@ -43,6 +44,10 @@ from innkeeper.settings import load
 from innkeeper.settings.catalog import catalog_of, search
 from innkeeper.settings.load import Loaded
 from innkeeper.settings.values import Settings
+from innkeeper.settings.words import read_vocabulary
+
+OWN_GROWTH_BYTES: Final = 12 * 1024**2
+"""Room kept for our own process to grow while its journal and its buffers fill: twice what the chaos benchmark sees."""
 
 
 def serve(loaded: Loaded, found: Found) -> None:
@@ -131,6 +136,7 @@ def runtime_of(settings: Settings, catalog: Catalog, engines: Mapping[str, Adapt
         note=journal.record,
         seconds=seconds,
         spare_bytes=lambda: sum(adapter.overhead_bytes for adapter in spares),
+        growth_bytes=OWN_GROWTH_BYTES,
         ceilings={
             pool: Ceiling(size, 0 if settings.budget_of(pool) is not None else _reserve(settings, pools[pool]))
             for pool, size in budgets.items()
@@ -138,7 +144,16 @@ def runtime_of(settings: Settings, catalog: Catalog, engines: Mapping[str, Adapt
         alarm_bytes=settings.memory.alarm_of,
         poll_s=settings.memory.poll_s,
     )
-    return Runtime(catalog, keeper, readings, residency, journal, seconds=seconds, version=version("innkeeper"))
+    return Runtime(
+        catalog,
+        keeper,
+        readings,
+        residency,
+        journal,
+        vocabulary=read_vocabulary(),
+        seconds=seconds,
+        version=version("innkeeper"),
+    )
 
 
 def budgets_of(settings: Settings, pools: Mapping[str, PoolReading]) -> dict[str, int]:

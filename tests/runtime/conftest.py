@@ -69,7 +69,9 @@ def open_inn() -> OpenInn:
     """Opens a runtime of some models with a budget of 1,000 bytes; every request it took has one ending."""
 
     @asynccontextmanager
-    async def opened(*models: Model, default: str | None = None, budget: int = 1_000) -> AsyncIterator[Inn]:
+    async def opened(
+        *models: Model, default: str | None = None, budget: int = 1_000, growth: int = 0
+    ) -> AsyncIterator[Inn]:
         journal = Journal(lambda: 0.0)
         echo = Echo()
         host = SetHost(PoolReading(total_bytes=10_000, free_bytes=10_000))
@@ -84,6 +86,7 @@ def open_inn() -> OpenInn:
             note=journal.record,
             seconds=lambda: now[0],
             spare_bytes=lambda: 7,
+            growth_bytes=growth,
             ceilings={"ram": Ceiling(budget, 0)},
             alarm_bytes=lambda total: total // 10,
             poll_s=NEVER_S,

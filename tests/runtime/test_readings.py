@@ -72,6 +72,15 @@ class TestReading:
             (ram,) = inn.runtime.view().pools
             assert ram.overhead_bytes == 100
 
+    async def test_our_own_process_may_grow_without_taking_room_from_models(self, open_inn: OpenInn) -> None:
+        charges = []
+        async with open_inn(echo_model("alpha"), growth=20) as inn:
+            for own in (93, 112, 90, 114):
+                inn.host.own = own
+                await inn.readings.read()
+                charges.append(inn.runtime.view().pools[0].overhead_bytes)
+        assert charges == [120, 120, 120, 141]
+
     async def test_other_programs_tighten_the_ceiling_and_idle_models_leave(self, open_inn: OpenInn) -> None:
         """C36, C45"""
         async with open_inn(echo_model("alpha", 600), echo_model("beta", 300)) as inn:

@@ -163,6 +163,9 @@ class Inn:
     def get(self, path: str) -> Answer:
         return self._ask("GET", path, None, {})
 
+    def delete(self, path: str) -> Answer:
+        return self._ask("DELETE", path, None, {})
+
     def post(self, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> Answer:
         """`body` as JSON, or as it is when it is bytes."""
         raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()

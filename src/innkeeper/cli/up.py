@@ -40,11 +40,13 @@ def up(
 
 
 def _check_door(loaded: Loaded) -> None:
-    """Say that the address cannot be used before anything is searched or shown; the server itself asks again."""
+    """Say that home or address cannot be used before anything is searched or shown; the server itself asks again."""
     from innkeeper.api.exposure import check_exposure
     from innkeeper.api.server import listen
+    from innkeeper.assemble import prepared_home
     from innkeeper.cli.keys import key_file
 
     settings = loaded.settings
+    prepared_home(settings.home)
     check_exposure(settings.host, bool(key_file(loaded).keys()), settings.api.consents_to_open_network)
     listen(settings.host, settings.port).close()

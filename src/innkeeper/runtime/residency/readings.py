@@ -42,18 +42,22 @@ class Readings:
         note: Note,
         seconds: Callable[[], float],
         spare_bytes: Callable[[], int],
+        growth_bytes: int = 0,
         ceilings: Mapping[str, Ceiling],
         alarm_bytes: Callable[[int], int],
         poll_s: float,
     ) -> None:
-        """`spare_bytes` are held by processes of ours that are not models; `alarm_bytes` gives, for a pool's total,
-        the free bytes below which an alarm is raised."""
+        """`spare_bytes` are held by processes of ours that are not models; our own process is charged `growth_bytes`
+        more than it holds, because room that was promised to models cannot be taken back when it grows; `alarm_bytes`
+        gives, for a pool's total, the free bytes below which an alarm is raised."""
         self._keeper = keeper
         self._residency = residency
         self._host = host
         self._note = note
         self._seconds = seconds
         self._spare_bytes = spare_bytes
+        self._growth_bytes = growth_bytes
+        self._own_charge_bytes = 0
         self._alarm_bytes = alarm_bytes
         self._poll_s = poll_s
         self._ceilings = ceilings
@@ -87,7 +91,9 @@ class Readings:
         for running in engines:
             self._correct(running)
         if "ram" in self._residency.books.ledger.pools:
-            self._keeper.tell(OverheadSet("ram", own_bytes + self._spare_bytes()))
+            if own_bytes > self._own_charge_bytes:
+                self._own_charge_bytes = own_bytes + self._growth_bytes
+            self._keeper.tell(OverheadSet("ram", self._own_charge_bytes + self._spare_bytes()))
         for name, reading in pools.items():
             self._follow(name, reading)
 
