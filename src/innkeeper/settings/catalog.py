@@ -80,6 +80,8 @@ def _model(model_id: str, entry: ModelSettings, file: Path | None, found: Found)
         id=model_id,
         engine=entry.engine,
         kinds=named or (told.kinds if told else SPEAKS),
+        tasks=entry.tasks,
+        languages=entry.languages,
         file=file,
         context=entry.context,
         slots=entry.slots,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from innkeeper.runtime.errors import BadSettings
 from innkeeper.settings.given import Given, Name, from_env_file, from_environment, from_file, from_flags, merged, nested
 from innkeeper.settings.problems import Problem, bad_settings, dotted, problems_of
 from innkeeper.settings.values import Section, Settings
@@ -55,15 +54,6 @@ class Sources:
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
-    """What tells one version of a file from the next, also when a link is pointed elsewhere."""
-
-    inode: int
-    size_bytes: int
-    changed_ns: int
-
-
-@dataclass(frozen=True, slots=True)
 class Loaded:
     """The settings and where each of them was said."""
 
@@ -71,13 +61,8 @@ class Loaded:
     origins: Mapping[Name, str]
     """By name; what is not in here has its default."""
     sources: Sources
-    stamp: Stamp | None
-    """The settings file as it was just before it was read; None where there was none."""
-
-    @property
-    def file(self) -> Path | None:
-        """The settings file that was read, or None."""
-        return self.sources.file if self.stamp is not None else None
+    file: Path | None
+    """The settings file that was read; None where there was none."""
 
     def origin(self, name: Name) -> str:
         """Where a setting was said, for people; "default" where nowhere. A table may come from several places."""
@@ -85,13 +70,6 @@ class Loaded:
             return self.origins[name]
         parts = [origin for part, origin in self.origins.items() if part[: len(name)] == name]
         return ", ".join(dict.fromkeys(parts)) or DEFAULT
-
-    def is_stale(self) -> bool:
-        """Whether the settings file is another now: by time, size or link, gone or come."""
-        try:
-            return _stamp(self.sources.file) != self.stamp
-        except BadSettings:
-            return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +88,9 @@ def load(sources: Sources) -> Loaded:
     Raises:
         BadSettings: With every problem found, each with its file and line, variable or flag.
     """
-    stamp = _stamp(sources.file)
+    file = sources.file if sources.file_is_named or _is_there(sources.file) else None
     layers = [
-        from_file(sources.file) if stamp is not None or sources.file_is_named else [],
+        from_file(file) if file is not None else [],
         from_env_file(sources.folder / ".env"),
         from_environment(sources.environ, sources.folder),
         from_flags(sources.flags, sources.folder),
@@ -128,7 +106,7 @@ def load(sources: Sources) -> Loaded:
         settings = Settings.model_validate(nested(placed))
     except ValidationError as error:
         raise bad_settings(problems_of(error, Settings, origins)) from None
-    return Loaded(settings, origins, sources, stamp)
+    return Loaded(settings, origins, sources, file)
 
 
 def reload(before: Loaded) -> Loaded:
@@ -137,9 +115,8 @@ def reload(before: Loaded) -> Loaded:
     Raises:
         BadSettings: As `load` does, also when the file that was read before is gone; `before` is to be kept.
     """
-    if before.stamp is not None:
-        from_file(before.sources.file)
-    return load(before.sources)
+    # a file that was there once must be there: its absence is an accident and no wish for the defaults
+    return load(before.sources if before.file is None else replace(before.sources, config=before.file))
 
 
 def changes(before: Settings, after: Settings) -> tuple[Change, ...]:
@@ -180,11 +157,11 @@ def _placed(given: Given, user_home: Path) -> Given:
     return Given(given.name, str(given.folder / path), given.origin, given.folder)
 
 
-def _stamp(path: Path) -> Stamp | None:
+def _is_there(path: Path) -> bool:
     try:
-        seen = path.stat()
+        path.stat()
     except (FileNotFoundError, NotADirectoryError):
-        return None
+        return False
     except OSError as error:
         raise bad_settings([Problem(str(path), f"cannot be read: {error.strerror}")]) from error
-    return Stamp(seen.st_ino, seen.st_size, seen.st_mtime_ns)
+    return True

@@ -14,6 +14,7 @@ from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator
 
 from innkeeper.runtime.catalog import Option
+from innkeeper.settings.names import Languages, Tasks, names
 from innkeeper.settings.quantities import AS_WRITTEN, Amount, Count, Seconds, Size, amount, seconds, size_bytes
 
 CONSENT: Final = "yes, anyone who can reach this port may use it"
@@ -64,11 +65,6 @@ def _yes_or_no(value: object) -> bool:
     if not isinstance(value, bool):
         raise ValueError("must be true or false")  # noqa: TRY004 (pydantic lists a ValueError, a TypeError it lets through)
     return value
-
-
-def _names(value: object) -> object:
-    """A list as it is; from a variable, names between commas."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 def _option(value: object) -> Option:
@@ -159,7 +155,7 @@ class ApiSettings(Section):
     requests_at_once: Annotated[Count, Field(ge=1, le=100_000)] = 512
     """Requests in the house at the same time, waiting ones included; more are refused with 429."""
 
-    allowed_hosts: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    allowed_hosts: Annotated[tuple[str, ...], BeforeValidator(names)] = ()
     """Names this server is called by, beside localhost and its address, e.g. behind a proxy; without API keys requests
     under other names are refused, because a web page could have sent them."""
 
@@ -212,8 +208,17 @@ class ModelSettings(Section):
     file: Path | None = None
     """The GGUF file, the first part of a split one; not absolute: below `models_dir`."""
 
-    kinds: Annotated[frozenset[KindName], BeforeValidator(_names)] | None = None
+    kinds: Annotated[frozenset[KindName], BeforeValidator(names)] | None = None
     """What it can do: `"chat"`, `"completion"`, `"embedding"`, `"rerank"`. Not given: what its file says."""
+
+    tasks: Tasks = frozenset()
+    """What it is good at: `"roleplay"`, `"dialogue"`, `"mechanics"`, `"combat"`, `"character_creation"`,
+    `"worldbuilding"`, `"story"`, `"summary"`, `"extraction"`, `"translation"`, `"embedding"`, `"transcription"`,
+    `"general"`. A request that names no model goes by it; not given: it is nobody's first choice."""
+
+    languages: Languages = frozenset()
+    """What it speaks: `"el"`, `"en"`, `"de"`, `"es"`, `"fr"`, `"it"`, `"nl"`, `"pt"`, `"ru"`, `"uk"`, `"ar"`, `"he"`,
+    `"hi"`, `"ja"`, `"ko"`, `"zh"`. A text in one of them goes here; not given: any language may."""
 
     context: Annotated[Count, Field(ge=16, le=16_777_216)] | None = None
     """Tokens one request may use, prompt and answer together. Not given: as the engine finds fit."""
