@@ -185,7 +185,10 @@ class TestTrouble:
         entry = journal.record(leased())
         assert journal.story("r-1") == (entry,)
         journal.close()
-        assert "cannot be moved aside" in errors(caplog)[0]
+        reported = errors(caplog)
+        assert len(reported) == 2
+        assert "Move the file away" in reported[0]
+        assert "1 facts not written" in reported[1]
 
     def test_a_folder_that_cannot_be_made_is_reported_once_with_the_fix_and_recording_goes_on(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture

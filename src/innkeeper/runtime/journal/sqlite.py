@@ -67,7 +67,8 @@ class SqliteSink:
         self._lost = 0
         self._until_trim = 0
         self.next_number = 1
-        self._survives(self._begin)
+        if not self._survives(self._begin):
+            self._survives(self._begin)  # with a new file, where a broken one was moved aside
         self._thread = threading.Thread(target=self._write_until_closed, name="journal writer", daemon=True)
         self._thread.start()
 
@@ -112,13 +113,7 @@ class SqliteSink:
 
     def _open(self) -> JournalFile:
         if self._file is None:
-            try:
-                self._file = JournalFile(self._path)
-            except sqlite3.DatabaseError as error:
-                if not is_broken(error):
-                    raise
-                self._move_aside(error)
-                self._file = JournalFile(self._path)
+            self._file = JournalFile(self._path)
         return self._file
 
     def _write_queue(self) -> None:
@@ -145,20 +140,20 @@ class SqliteSink:
             if self._file is not None:
                 self._file.close()
                 self._file = None
-            if is_broken(error):
-                self._move_aside(error)
-            elif not self.is_in_trouble:
-                self._tell(error)
-            self.is_in_trouble = True
+            if not (is_broken(error) and self._moved_aside(error)):
+                if not self.is_in_trouble:
+                    self._tell(error)
+                self.is_in_trouble = True
             return False
         return True
 
     def _tell(self, error: Exception) -> None:
-        fix = (
-            "Use that version again, or move the file away"
-            if isinstance(error, TooNew)
-            else "Free space, or make it writable"
-        )
+        if isinstance(error, TooNew):
+            fix = "Use that version again, or move the file away"
+        elif is_broken(error):
+            fix = "Move the file away"
+        else:
+            fix = "Free space, or make it writable"
         _log.error(
             "The journal %s cannot be written (%s). %s. Serving goes on; up to %d facts wait in memory and the file is"
             " tried again every %g s.",
@@ -169,14 +164,15 @@ class SqliteSink:
             self._retry_s,
         )
 
-    def _move_aside(self, error: Exception) -> None:
+    def _moved_aside(self, error: Exception) -> bool:
+        """Whether the broken file could be given another name, so that a new one may begin."""
         when = datetime.fromtimestamp(self._clock(), UTC)
         moved = self._path.with_name(f"{self._path.name}.broken-{when:%Y-%m-%dT%H%M%SZ}")
         try:
             self._path.replace(moved)
             for ending in ("-wal", "-shm"):
                 self._path.with_name(self._path.name + ending).unlink(missing_ok=True)
-        except OSError as refusal:
-            _log.error("The journal %s is broken (%s) and cannot be moved aside (%s).", self._path, error, refusal)
-            return
+        except OSError:
+            return False
         _log.error("The journal %s is broken (%s); it was moved to %s and a new one begun.", self._path, error, moved)
+        return True
