@@ -18,6 +18,8 @@ from innkeeper.runtime.catalog import Catalog, Model
 from innkeeper.runtime.errors import InnkeeperError, ModelInUse
 from innkeeper.runtime.facts import Fact
 from innkeeper.runtime.messages import Began, Chunk, Done, Kind, Piece, Request
+from innkeeper.runtime.routing.router import route
+from innkeeper.runtime.routing.vocabulary import Vocabulary
 from innkeeper.runtime.views import ModelView, PoolView, RuntimeView
 
 NARRATOR = "tiny/narrator:q8_0"
@@ -122,6 +124,7 @@ class ScriptedRuntime:
     busy: frozenset[str] = frozenset()
     state: str = "cold"
     asked: list[Request] = field(default_factory=list)
+    routes: dict[str, str] = field(default_factory=dict)
     told: list[tuple[object, ...]] = field(default_factory=list)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a request that was being served is over, however it ended."""
@@ -134,10 +137,9 @@ class ScriptedRuntime:
             await self.arrivals.get()
 
     async def serve(self, request: Request, /) -> AsyncGenerator[Chunk, None]:
+        self.routes[request.id] = route(request, self.catalog, Vocabulary()).candidates[0]
         self.asked.append(request)
         self.arrivals.put_nowait(request)
-        if request.model is not None:
-            self.catalog.get(request.model)
         try:
             async for chunk in self.script(request):
                 yield chunk
@@ -146,6 +148,9 @@ class ScriptedRuntime:
 
     def position(self, request_id: str, /) -> int | None:
         return self.positions.get(request_id)
+
+    def candidate(self, request_id: str, /) -> str | None:
+        return self.routes.get(request_id)
 
     def view(self) -> RuntimeView:
         pool = PoolView("ram", 1000, 900, 400, 50, 2000, 1500)

@@ -122,7 +122,10 @@ class TestAKeyForSomeModels:
             await wire.ask("POST", "/v1/completions", {"prompt": "x"}, authorization=bearer(token))
             await wire.answer()
 
-        assert runtime.asked[0].model == NARRATOR
+        assert (runtime.asked[0].may_use, runtime.routes) == (
+            frozenset({NARRATOR, EMBEDDER}),
+            {runtime.asked[0].id: NARRATOR},
+        )
 
     async def test_must_name_one_when_the_default_is_not_among_them(self, tmp_path: Path, door: Door) -> None:
         token = KeyFile(tmp_path / "keys.json").add("ben", models=(EMBEDDER,))

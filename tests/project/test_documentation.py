@@ -20,7 +20,6 @@ PAGE_OF = {
     "discovery": "settings.md",
     "hub": "cli.md",
     "settings": "settings.md",
-    "routing": "how-it-works.md",
     "runtime": "how-it-works.md",
     "wire": "api.md",
 }

@@ -20,6 +20,7 @@ from innkeeper.runtime.residency.keeper import Keeper
 from innkeeper.runtime.residency.machine import Residency
 from innkeeper.runtime.residency.readings import Readings
 from innkeeper.runtime.runtime import Runtime
+from innkeeper.settings.words import read_vocabulary
 
 NEVER_S = 3600.0
 
@@ -91,7 +92,16 @@ def open_inn() -> OpenInn:
             alarm_bytes=lambda total: total // 10,
             poll_s=NEVER_S,
         )
-        runtime = Runtime(catalog, keeper, readings, residency, journal, seconds=lambda: now[0], version="0")
+        runtime = Runtime(
+            catalog,
+            keeper,
+            readings,
+            residency,
+            journal,
+            vocabulary=read_vocabulary(),
+            seconds=lambda: now[0],
+            version="0",
+        )
 
         def facts() -> list[Fact]:
             return [entry.fact for entry in journal.entries()]

@@ -103,6 +103,8 @@ class TestABadRequest:
             (Kind.CHAT, {"metadata": "story"}, "metadata"),
             (Kind.CHAT, {"metadata": {"task": 7}}, "metadata.task"),
             (Kind.CHAT, {"metadata": {"task": "../etc"}}, "metadata.task"),
+            (Kind.CHAT, {"metadata": {"conversation": 7}}, "metadata.conversation"),
+            (Kind.CHAT, {"metadata": {"conversation": "two words"}}, "metadata.conversation"),
             (Kind.COMPLETION, {"prompt": None}, "prompt"),
             (Kind.COMPLETION, {"prompt": {}}, "prompt"),
             (Kind.COMPLETION, {"prompt": [True]}, "prompt[0]"),
@@ -154,13 +156,14 @@ class TestHints:
     def test_are_read_from_headers(self) -> None:
         headers = {
             b"x-innkeeper-task": b"story",
+            b"x-innkeeper-conversation": b"c-4711",
             b"x-innkeeper-priority": b"-3",
             b"x-innkeeper-patience-s": b"2.5",
             b"x-innkeeper-wait-at-most-s": b"30",
             b"x-innkeeper-hold-s": b"0",
         }
 
-        assert parse_hints(headers) == Hints("story", -3, 2.5, 30.0, 0.0)
+        assert parse_hints(headers) == Hints("story", "c-4711", -3, 2.5, 30.0, 0.0)
 
     def test_that_are_absent_differ_from_zero(self) -> None:
         """C25 at the door."""

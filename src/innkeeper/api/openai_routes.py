@@ -24,7 +24,6 @@ from innkeeper.api.presence import Presence
 from innkeeper.runtime.catalog import Catalog
 from innkeeper.runtime.errors import InnkeeperError
 from innkeeper.runtime.messages import Began, Done, Kind, Piece, Request
-from innkeeper.runtime.routing.router import route
 from innkeeper.runtime.wire.hints import parse_hints
 from innkeeper.runtime.wire.openai.models import list_document, model_document
 from innkeeper.runtime.wire.openai.requests import parse_request
@@ -101,7 +100,7 @@ class Ask:
         )
         hints = parse_hints(caller.headers)
         request = parse_request(self._kind, raw, request_id=request_id, client=caller.name, hints=hints)
-        return _within_scope(request, caller, self._house.runtime.catalog)
+        return _within_scope(request, caller)
 
     async def _stream(self, request: Request, receive: Receive, send: Send) -> None:
         stream = EventStream(
@@ -174,27 +173,24 @@ def _unique(request_id: str, asked: set[str]) -> str:
     return unique
 
 
-def _within_scope(request: Request, caller: Caller, catalog: Catalog) -> Request:
-    """The request, routed among the models of the caller's key alone, as if there were no others.
-
-    Raises:
-        RequestError: As `route` does; the message names no model outside the scope.
-    """
+def _within_scope(request: Request, caller: Caller) -> Request:
+    """The request, for which no model exists but those of the caller's key."""
     if caller.key is None or caller.key.models is None:
         return request
-    return replace(request, model=route(request, _scope_of(caller, catalog)).candidates[0])
+    return replace(request, may_use=frozenset(caller.key.models))
 
 
 def _scope_of(caller: Caller, catalog: Catalog) -> Catalog:
     """What of the catalogue exists as far as the caller is concerned."""
-    default = catalog.default if catalog.default is not None and caller.may_use(catalog.default) else None
-    return Catalog(tuple(model for model in catalog if caller.may_use(model.id)), default)
+    if caller.key is None or caller.key.models is None:
+        return catalog
+    return catalog.only(frozenset(caller.key.models))
 
 
 def _why_quiet(runtime: Runtime, request: Request) -> str:
     position = runtime.position(request.id)
     if position:
         return f"waiting, position {position}"
-    model = request.model or runtime.catalog.default
+    model = runtime.candidate(request.id)
     state = next((resident.state for resident in runtime.view().models if resident.id == model), None)
     return "working" if state == "ready" else "loading"

@@ -57,6 +57,10 @@ class Runtime(Protocol):
         """Place in the queue, 1 is next; 0 while loading or being served; None when unknown."""
         ...
 
+    def candidate(self, request_id: str, /) -> str | None:
+        """The model the request waits for or is answered by; None when unknown."""
+        ...
+
     def view(self) -> RuntimeView:
         """Everything at this moment."""
         ...

@@ -27,6 +27,12 @@ class Model:
     kinds: frozenset[Kind]
     """The sorts of work it can do."""
 
+    tasks: frozenset[str] = frozenset()
+    """What it is good at, by the names of `routing.names.Task`; empty says nothing."""
+
+    languages: frozenset[str] = frozenset()
+    """What it speaks, by the codes of `routing.names.Language`; empty says nothing."""
+
     file: Path | None = None
     """The weights, for engines that read a file; the first part of a split one."""
 
@@ -86,6 +92,11 @@ class Catalog:
             return self._models[model_id]
         except KeyError:
             raise UnknownModel(_unknown(model_id, tuple(self._models)), param="model") from None
+
+    def only(self, names: frozenset[str]) -> Catalog:
+        """The catalogue as if there were no models but these."""
+        default = self.default if self.default in names else None
+        return Catalog(tuple(model for model in self if model.id in names), default)
 
 
 def _unknown(asked: str, known: tuple[str, ...]) -> str:

@@ -284,12 +284,28 @@ class DownloadFailed(SetupError):
 
 
 class ChainExhausted(InnkeeperError):
-    """Every candidate failed; `failures` says how, in order."""
+    """Every candidate failed; `failures` says how, in order, and the message says what to do."""
 
     status = 502
     code = "all_candidates_failed"
 
     def __init__(self, failures: tuple[tuple[str, InnkeeperError], ...]) -> None:
-        told = "; ".join(f"{model}: {error.message}" for model, error in failures)
-        super().__init__(f"No model could answer. {told}")
+        told = " ".join(f"{model}: {_sentence(error.message)}" for model, error in failures)
+        pauses_s = [error.retry_after_s for _, error in failures if error.retry_after_s is not None]
+        passes = any(error.status in (429, 503) for _, error in failures)
+        first = failures[0][0] if failures else "MODEL"
+        advice = (
+            "Ask again in a while."
+            if passes
+            else f"See `innkeeper story {first}`, and `innkeeper doctor` for the machine."
+        )
+        super().__init__(
+            f"No model could answer. {told} {advice}",
+            retry_after_s=min(pauses_s, default=None),
+            tried=len(failures),
+        )
         self.failures = failures
+
+
+def _sentence(message: str) -> str:
+    return message if message.endswith((".", "!", "?")) else f"{message}."

@@ -47,6 +47,12 @@ class Request:
     task: str | None = None
     """What the request is for, when the caller says it."""
 
+    conversation: str | None = None
+    """Names the conversation it belongs to, so that it can stay with one model; None where the caller says nothing."""
+
+    may_use: frozenset[str] | None = None
+    """The models that exist as far as this caller is concerned; None is all."""
+
     priority: int = 0
     """Higher is served first."""
 

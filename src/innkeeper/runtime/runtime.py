@@ -14,7 +14,9 @@ from innkeeper.runtime.residency.keeper import Ask, Keeper, Lease
 from innkeeper.runtime.residency.machine import Residency
 from innkeeper.runtime.residency.readings import Readings
 from innkeeper.runtime.residency.signals import Close, PinSet, Rated
+from innkeeper.runtime.routing.conversations import Conversations
 from innkeeper.runtime.routing.router import route
+from innkeeper.runtime.routing.vocabulary import Vocabulary
 from innkeeper.runtime.views import RuntimeView
 
 
@@ -32,6 +34,7 @@ class Runtime:
         residency: Residency,
         journal: Journal,
         *,
+        vocabulary: Vocabulary,
         seconds: Callable[[], float],
         version: str,
     ) -> None:
@@ -40,11 +43,14 @@ class Runtime:
         self._keeper = keeper
         self._readings = readings
         self._residency = residency
+        self._vocabulary = vocabulary
+        self._conversations = Conversations()
         self._seconds = seconds
         self._version = version
         self._began_s = seconds()
         self._is_ready = False
-        self._tickets: dict[str, int] = {}
+        self._asking: dict[str, tuple[str, int]] = {}
+        """By request: the candidate that is tried now, and the ticket of its lease."""
         self._rates: dict[str, float] = {}
 
     @asynccontextmanager
@@ -79,7 +85,8 @@ class Runtime:
         try:
             if not self._is_ready:
                 raise Closing("The server is not taking requests now.", retry_after_s=5.0)
-            chosen = route(request, self.catalog)  # route
+            last = self._conversations.last(request)
+            chosen = route(request, self.catalog, self._vocabulary, last)  # route
             self.journal.record(facts.Routed(request.id, chosen.candidates, chosen.because))
             failures: list[tuple[str, InnkeeperError]] = []
             for model in chosen.candidates:
@@ -94,7 +101,9 @@ class Runtime:
                                     said_something = True
                                     after_s = self._seconds() - began_s
                                     self.journal.record(facts.FirstWords(request.id, model, request.task, after_s))
-                                    yield Began(model, chosen.because, lease.waited_s, lease.load_s)
+                                    self._conversations.answered(request, model)
+                                    because = chosen.because_after(failures)
+                                    yield Began(model, because, lease.waited_s, lease.load_s)
                                 if isinstance(chunk, Done):
                                     usage = chunk.usage
                                     self._rate(lease, usage)
@@ -118,13 +127,14 @@ class Runtime:
     @asynccontextmanager
     async def _lease(self, model: str, request: Request) -> AsyncIterator[Lease]:
         ask = Ask(request.client, request.priority, request.patience_s, request.wait_at_most_s)
-        ticket = self._tickets[request.id] = self._keeper.ticket()
+        ticket = self._keeper.ticket()
+        self._asking[request.id] = model, ticket
         try:
             async with self._keeper.lease(model, ask, ticket) as lease:
                 lease.hold_s = request.hold_s
                 yield lease
         finally:
-            self._tickets.pop(request.id, None)
+            self._asking.pop(request.id, None)
 
     def _rate(self, lease: Lease, usage: Usage) -> None:
         """Take note of how fast the answer was made: a model that spilled out of fast memory is noticed by it."""
@@ -137,8 +147,13 @@ class Runtime:
 
     def position(self, request_id: str) -> int | None:
         """Place of a request among those who wait, from 1; 0 while its model loads or answers; None when unknown."""
-        ticket = self._tickets.get(request_id)
-        return None if ticket is None else self._keeper.position(ticket)
+        asking = self._asking.get(request_id)
+        return None if asking is None else self._keeper.position(asking[1])
+
+    def candidate(self, request_id: str) -> str | None:
+        """The model a request waits for or is answered by at this moment; None when unknown."""
+        asking = self._asking.get(request_id)
+        return None if asking is None else asking[0]
 
     def view(self) -> RuntimeView:
         """The whole inn at this moment."""

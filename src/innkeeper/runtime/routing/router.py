@@ -1,12 +1,37 @@
-"""Chooses who may answer a request: the model it names, else the default one; pure."""
+"""Chooses who may answer a request; pure. The first rule that matches wins.
+
+1. A model that is named answers; nobody stands in for it.
+2. In the middle of a tool call the conversation stays with its model.
+3. The task the caller names, in the language of the text where a model of that task declares it.
+4. The language of the text.
+5. The words of the text: what it is for.
+6. The model the conversation spoke with last.
+7. The default model.
+
+What the caller leaves open, rules 4 and 5 guess. A guess must be likelier than not, and in a conversation that has
+its model it must be rather sure. Where no model declares a task or a language, only rules 1 and 7 are left.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
-from innkeeper.runtime.catalog import Catalog
-from innkeeper.runtime.errors import InvalidRequest, NotSupported
-from innkeeper.runtime.messages import Request
+from innkeeper.runtime.catalog import Catalog, Model
+from innkeeper.runtime.errors import InnkeeperError, InvalidRequest, NotSupported
+from innkeeper.runtime.messages import Kind, Request
+from innkeeper.runtime.routing.asked_text import asked_text, is_in_tool_loop
+from innkeeper.runtime.routing.language import Told, language_of
+from innkeeper.runtime.routing.names import Language, Task, language_named, task_named
+from innkeeper.runtime.routing.tasks import Meant, task_of
+from innkeeper.runtime.routing.vocabulary import Vocabulary
+
+ENOUGH: Final = 0.5
+"""Confidence from which a guess chooses a model."""
+
+ENOUGH_TO_SWITCH: Final = 0.7
+"""Confidence from which a guess takes a conversation away from its model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,34 +42,163 @@ class Route:
     because: str
     """The rule that matched, in words an operator can read."""
 
+    def because_after(self, failures: Sequence[tuple[str, InnkeeperError]]) -> str:
+        """Why the next candidate answers, when those before it failed."""
+        failed = "".join(f"; {model} could not ({error.code})" for model, error in failures)
+        return self.because + failed
 
-def route(request: Request, catalog: Catalog) -> Route:
-    """The candidates for `request`.
+
+def route(request: Request, catalog: Catalog, vocabulary: Vocabulary, last: str | None = None) -> Route:
+    """The candidates for `request`, best first; the default model stands in last.
+
+    `last` is the model that the request's conversation spoke with last. What the caller may not use is as if it were
+    not there.
 
     Raises:
         UnknownModel: It names a model that is not in the catalogue.
         NotSupported: The model it names cannot do this kind of work.
         InvalidRequest: It names none, and none can be chosen.
     """
-    kind = request.kind
+    if request.may_use is not None:
+        catalog = catalog.only(request.may_use)
     if request.model is not None:
-        model = catalog.get(request.model)
-        if kind not in model.kinds:
-            others = ", ".join(sorted(one.id for one in catalog if kind in one.kinds)) or "no model here"
-            raise NotSupported(
-                f"{model.id} does not do {kind.value} ({', '.join(sorted(one.value for one in model.kinds))} only). "
-                f"Able to: {others}.",
-                param="model",
-            )
-        return Route((model.id,), "asked for by name")
-    if catalog.default is not None and kind in catalog.get(catalog.default).kinds:
+        return _named(request.model, request.kind, catalog)
+    able = [model for model in catalog if request.kind in model.kinds]
+    if not any(model.tasks or model.languages for model in able):
+        return _default(request.kind, catalog, able)
+    stays = next((model for model in able if model.id == last), None)
+    if stays is not None and is_in_tool_loop(request):
+        chosen = Route((stays.id,), f"in the middle of a tool call; the conversation stays with {stays.id}")
+    else:
+        chosen = _chosen(request, catalog, vocabulary, able, stays)
+    default = [model.id for model in able if model.id == catalog.default]
+    return replace(chosen, candidates=tuple(dict.fromkeys([*chosen.candidates, *default])))
+
+
+@dataclass(frozen=True, slots=True)
+class _Guess:
+    """What the request tells about itself without saying it."""
+
+    told: Told
+    meant: Meant | None
+
+    @classmethod
+    def of(cls, request: Request, vocabulary: Vocabulary) -> _Guess:
+        text = asked_text(request)
+        return cls(language_of(text, vocabulary), _meant(request.kind, text, vocabulary))
+
+    @property
+    def language(self) -> Language | None:
+        """The language, where it is likelier than not."""
+        return self.told.language if self.told.confidence >= ENOUGH else None
+
+    def fit(self, model: Model) -> tuple[bool, bool, bool]:
+        """How well a model suits, to sort the best first: false before true."""
+        task = self.meant.task.value if self.meant is not None else Task.GENERAL.value
+        return (
+            not _declares(model, self.language),
+            task not in model.tasks,
+            bool(model.tasks) and task not in model.tasks,
+        )
+
+
+def _meant(kind: Kind, text: str, vocabulary: Vocabulary) -> Meant | None:
+    if kind is Kind.EMBEDDING:
+        return Meant(Task.EMBEDDING, 1.0, ())
+    return task_of(text, vocabulary)
+
+
+def _chosen(
+    request: Request, catalog: Catalog, vocabulary: Vocabulary, able: list[Model], stays: Model | None
+) -> Route:
+    """The first rule from the named task on that matches."""
+    guess = _Guess.of(request, vocabulary)
+    needed = ENOUGH if stays is None else ENOUGH_TO_SWITCH
+    by_task = None if request.task is None else _by_named_task(request.task, guess, able, stays)
+    if by_task is not None:
+        return by_task
+    chosen = (
+        _by_language(guess, needed, able, stays)
+        or _by_words(guess, needed, able, stays)
+        or _by_conversation(guess, stays)
+        or _default(request.kind, catalog, able)
+    )
+    return chosen if request.task is None else replace(chosen, because=f"nobody does {request.task}; {chosen.because}")
+
+
+def _by_named_task(name: str, guess: _Guess, able: list[Model], stays: Model | None) -> Route | None:
+    task, language = task_named(name), language_named(name)
+    if task is not None:
+        those = [model for model in able if task.value in model.tasks]
+        return _route(those, guess, stays, f"the task is {task.value}; {{}} does it")
+    if language is not None:
+        those = [model for model in able if language.value in model.languages]
+        return _route(those, guess, stays, f"the task is {language.english_name}; {{}} speaks it")
+    return None
+
+
+def _by_language(guess: _Guess, needed: float, able: list[Model], stays: Model | None) -> Route | None:
+    told = guess.told
+    if told.language is None or told.confidence < needed:
+        return None
+    those = [model for model in able if told.language.value in model.languages]
+    return _route(those, guess, stays, f"the text is {told.language.english_name}; {{}} speaks it")
+
+
+def _by_words(guess: _Guess, needed: float, able: list[Model], stays: Model | None) -> Route | None:
+    meant = guess.meant
+    if meant is None or meant.confidence < needed:
+        return None
+    those = [model for model in able if meant.task.value in model.tasks and _speaks(model, guess.language)]
+    quoted = ", ".join(f'"{word}"' for word in meant.words)
+    why = f"the words {quoted} mean {meant.task.value}" if quoted else f"the request is for {meant.task.value}"
+    return _route(those, guess, stays, f"{why}; {{}} does it")
+
+
+def _by_conversation(guess: _Guess, stays: Model | None) -> Route | None:
+    if stays is None or (guess.told.confidence >= ENOUGH_TO_SWITCH and not _speaks(stays, guess.language)):
+        return None
+    return Route((stays.id,), f"the conversation stays with {stays.id}")
+
+
+def _route(those: list[Model], guess: _Guess, stays: Model | None, because: str) -> Route | None:
+    """`those` in order: the conversation's own model, then by how well they suit, then as in the catalogue."""
+    if not those:
+        return None
+    best = sorted(those, key=lambda model: (model is not stays, *guess.fit(model)))
+    return Route(tuple(model.id for model in best), because.replace("{}", best[0].id))
+
+
+def _declares(model: Model, language: Language | None) -> bool:
+    return language is None or language.value in model.languages
+
+
+def _speaks(model: Model, language: Language | None) -> bool:
+    """Whether nothing says that the model does not speak it."""
+    return not model.languages or _declares(model, language)
+
+
+def _named(name: str, kind: Kind, catalog: Catalog) -> Route:
+    model = catalog.get(name)
+    if kind not in model.kinds:
+        others = ", ".join(sorted(one.id for one in catalog if kind in one.kinds)) or "no model here"
+        raise NotSupported(
+            f"{model.id} does not do {kind.value} ({', '.join(sorted(one.value for one in model.kinds))} only). "
+            f"Able to: {others}.",
+            param="model",
+        )
+    return Route((model.id,), "asked for by name")
+
+
+def _default(kind: Kind, catalog: Catalog, able: list[Model]) -> Route:
+    if any(model.id == catalog.default for model in able):
+        assert catalog.default is not None, "a model has an id"
         return Route((catalog.default,), "the default model")
-    able = [model.id for model in catalog if kind in model.kinds]
     if len(able) == 1:
-        return Route((able[0],), f"the only model that does {kind.value}")
+        return Route((able[0].id,), f"the only model that does {kind.value}")
     if not able:
         raise InvalidRequest(f"No model here does {kind.value}. Add one to the catalogue.", param="model")
+    names = ", ".join(sorted(model.id for model in able)[:8])
     raise InvalidRequest(
-        f"Name a model, or set default_model: {len(able)} models do {kind.value} ({', '.join(sorted(able)[:8])}).",
-        param="model",
+        f"Name a model, or set default_model: {len(able)} models do {kind.value} ({names}).", param="model"
     )

@@ -16,6 +16,7 @@ PRIORITY_LIMIT = 1000
 """Priorities go from minus this to plus this."""
 
 _TASK = re.compile(r"[\w.:-]{1,64}")
+_CONVERSATION = re.compile(r"\S{1,200}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,9 @@ class Hints:
 
     task: str | None = None
     """What the request is for: `x-innkeeper-task`."""
+
+    conversation: str | None = None
+    """The conversation it belongs to: `x-innkeeper-conversation`."""
 
     priority: int | None = None
     """Higher is served first: `x-innkeeper-priority`."""
@@ -46,6 +50,7 @@ def parse_hints(headers: Mapping[bytes, bytes]) -> Hints:
     """
     return Hints(
         task=_task(headers, "x-innkeeper-task"),
+        conversation=_conversation(headers, "x-innkeeper-conversation"),
         priority=_priority(headers, "x-innkeeper-priority"),
         patience_s=_seconds(headers, "x-innkeeper-patience-s"),
         wait_at_most_s=_seconds(headers, "x-innkeeper-wait-at-most-s"),
@@ -66,6 +71,17 @@ def task_named(text: str, param: str) -> str:
     return text
 
 
+def conversation_named(text: str, param: str) -> str:
+    """`text` if it can be the name of a conversation.
+
+    Raises:
+        InvalidRequest: It cannot.
+    """
+    if not _CONVERSATION.fullmatch(text):
+        raise InvalidRequest(f"{param} must be 1 to 200 characters without spaces, for example c-4711.", param=param)
+    return text
+
+
 def _text(headers: Mapping[bytes, bytes], name: str) -> str | None:
     raw = headers.get(name.encode("ascii"))
     if raw is None:
@@ -76,6 +92,11 @@ def _text(headers: Mapping[bytes, bytes], name: str) -> str | None:
 def _task(headers: Mapping[bytes, bytes], name: str) -> str | None:
     text = _text(headers, name)
     return None if text is None else task_named(text, name)
+
+
+def _conversation(headers: Mapping[bytes, bytes], name: str) -> str | None:
+    text = _text(headers, name)
+    return None if text is None else conversation_named(text, name)
 
 
 def _priority(headers: Mapping[bytes, bytes], name: str) -> int | None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from innkeeper.runtime.errors import InvalidRequest
 from innkeeper.runtime.messages import Body, Kind, Request
-from innkeeper.runtime.wire.hints import Hints, task_named
+from innkeeper.runtime.wire.hints import Hints, conversation_named, task_named
 from innkeeper.runtime.wire.json_text import kind_of, parse_object
 from innkeeper.runtime.wire.openai.numbers import check_numbers
 
@@ -34,7 +34,12 @@ def parse_request(kind: Kind, raw: bytes, *, request_id: str, client: str = "", 
         model=model,
         streams=streams and kind in _STREAMED,
         client=client,
-        task=hints.task if hints.task is not None else _task(body),
+        task=hints.task if hints.task is not None else _metadata(body, "task", task_named),
+        conversation=(
+            hints.conversation
+            if hints.conversation is not None
+            else _metadata(body, "conversation", conversation_named)
+        ),
         priority=priority or 0,
         patience_s=hints.patience_s,
         wait_at_most_s=hints.wait_at_most_s,
@@ -151,15 +156,16 @@ def _flag(body: Body, name: str) -> bool:
     return bool(value)
 
 
-def _task(body: Body) -> str | None:
+def _metadata(body: Body, name: str, named: Callable[[str, str], str]) -> str | None:
+    """What `metadata` says under that name, if it can be one of that sort."""
     metadata = body.get("metadata")
     if metadata is None:
         return None
     if not isinstance(metadata, dict):
         raise InvalidRequest(f"metadata must be an object, not {kind_of(metadata)}.", param="metadata")
-    task = metadata.get("task")
-    if task is None:
+    text = metadata.get(name)
+    if text is None:
         return None
-    if not isinstance(task, str):
-        raise InvalidRequest(f"metadata.task must be a string, not {kind_of(task)}.", param="metadata.task")
-    return task_named(task, "metadata.task")
+    if not isinstance(text, str):
+        raise InvalidRequest(f"metadata.{name} must be a string, not {kind_of(text)}.", param=f"metadata.{name}")
+    return named(text, f"metadata.{name}")
