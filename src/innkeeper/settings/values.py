@@ -5,94 +5,23 @@ The docstrings under the fields are the reference page. Nothing here reads a fil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeAlias, TypeVar
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, PlainValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from innkeeper.runtime.catalog import Option
+from innkeeper.settings.forms import Budget, CacheType, KeepFor, KindName, Memory, OneOption, YesNo
 from innkeeper.settings.names import Languages, Tasks, names
-from innkeeper.settings.quantities import AS_WRITTEN, Amount, Count, Seconds, Size, amount, seconds, size_bytes
+from innkeeper.settings.quantities import Amount, Count, Seconds, Size
 
 CONSENT: Final = "yes, anyone who can reach this port may use it"
 """The words that open a door without keys to the network."""
 
 READS_FILES: Final = frozenset({"llama_cpp"})
 """Engines that cannot do without a file."""
-
-UNTIL_NEEDED: Final = "until needed"
-"""How a settings file, which has no null, says that an idle model stays until its memory is wanted."""
-
-NamedBytes: TypeAlias = Mapping[str, int]
-NamedAmounts: TypeAlias = Mapping[str, int | Fraction]
-
-Quantity = TypeVar("Quantity", int, int | Fraction)
-
-
-def _budget(value: object) -> int | Fraction | NamedAmounts | None:
-    if value is None:
-        return None
-    return _by_pool(value, amount) if isinstance(value, Mapping) else amount(value)
-
-
-def _memory(value: object) -> NamedBytes | None:
-    if value is None:
-        return None
-    return _by_pool(value if isinstance(value, Mapping) else {"ram": value}, size_bytes)
-
-
-def _by_pool(table: Mapping[object, object], read: Callable[[object], Quantity]) -> Mapping[str, Quantity]:
-    quantities = {}
-    for pool, part in table.items():
-        try:
-            quantities[str(pool)] = read(part)
-        except ValueError as error:
-            raise ValueError(f"{error} (pool {pool})") from None
-    return quantities
-
-
-def _keep_for(value: object) -> float | None:
-    return None if value is None or value == UNTIL_NEEDED else seconds(value)
-
-
-def _yes_or_no(value: object) -> bool:
-    spelled = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-    if isinstance(value, str) and value.strip().lower() in spelled:
-        return spelled[value.strip().lower()]
-    if not isinstance(value, bool):
-        raise ValueError("must be true or false")  # noqa: TRY004 (pydantic lists a ValueError, a TypeError it lets through)
-    return value
-
-
-def _option(value: object) -> Option:
-    """A variable can only carry text; what reads like a number or a truth value is one."""
-    if isinstance(value, bool | int | float):
-        return value
-    if not isinstance(value, str):
-        raise ValueError("must be a number, true, false or text")  # noqa: TRY004 (as above)
-    if value.lower() in {"true", "false"}:
-        return value.lower() == "true"
-    for number in (int, float):
-        try:
-            return number(value)
-        except ValueError:
-            continue
-    return value
-
-
-YesNo: TypeAlias = Annotated[bool, BeforeValidator(_yes_or_no)]
-Budget: TypeAlias = Annotated[int | Fraction | NamedAmounts | None, PlainValidator(_budget), AS_WRITTEN]
-Memory: TypeAlias = Annotated[NamedBytes | None, PlainValidator(_memory), AS_WRITTEN]
-KeepFor: TypeAlias = Annotated[
-    float | None,
-    PlainValidator(_keep_for),
-    PlainSerializer(lambda value: UNTIL_NEEDED if value is None else value, when_used="json"),
-]
-CacheType: TypeAlias = Literal["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1"]
-KindName: TypeAlias = Literal["chat", "completion", "embedding", "rerank"]
 
 
 class Section(BaseModel):
@@ -245,7 +174,7 @@ class ModelSettings(Section):
     """Memory it needs at full use, e.g. `"2 GiB"` or `{ram = "1 GiB", gpu0 = "6 GiB"}`. Not given: computed from the
     file and then measured."""
 
-    options: Mapping[str, Annotated[Option, PlainValidator(_option)]] = Field(default_factory=dict)
+    options: Mapping[str, OneOption] = Field(default_factory=dict)
     """What only this engine understands, e.g. `{gpu_layers = 20}`."""
 
     @property
