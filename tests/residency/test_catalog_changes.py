@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from innkeeper.runtime.errors import Closing, UnknownModel
-from innkeeper.runtime.residency.signals import Close, PinSet, PreloadWanted, Seen, Terms
+from innkeeper.runtime.residency.signals import Close, PinSet, PreloadWanted, Seen, Sized, Terms
 from innkeeper.runtime.residency.states import State
 from tests.residency.inn import Inn, measured, model
 
@@ -45,6 +45,22 @@ class TestANewCatalogue:
         inn.gone("a")
         inn.ask("a")
         assert inn.held_gib() == 6
+
+    def test_a_better_number_that_comes_meanwhile_is_for_the_new_entry(self) -> None:
+        inn = Inn({"a": model(6, identity="v1")})
+        inn.busy("a")
+        inn.has_models({"a": model(3, identity="v2")})
+        inn.hear(Sized("a", measured(ram=2)))
+        assert inn.held_gib() == 6
+        inn.gone("a")
+        inn.ask("a")
+        assert inn.held_gib() == 2
+
+    def test_it_may_pin_a_model_that_runs(self) -> None:
+        inn = Inn({"a": 6, "b": 6})
+        inn.resident("a")
+        inn.has_models({"a": model(6, pinned=True), "b": 6})
+        assert inn.ask("b") == "refuse 2"
 
     def test_a_model_that_is_taken_out_drains_and_goes(self) -> None:
         """C80."""

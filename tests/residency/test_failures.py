@@ -103,6 +103,20 @@ class TestAFailedLoad:
         inn.fails("large")
         assert inn.gone("large") == "load a, load b"
 
+    def test_whoever_left_for_it_sends_nobody_away_to_come_back(self) -> None:
+        """C43: there is only free room for that."""
+        inn = Inn({"narrator": 6, "scribe": 6, "other": 5})
+        inn.resident("narrator")
+        inn.ask("scribe")
+        inn.gone("narrator")
+        inn.ask("other")
+        inn.fails("scribe")
+        assert inn.gone("scribe") == "load other"
+        inn.ready("other")
+        inn.give_back(3)
+        assert inn.wait(59) == ""
+        assert inn.state("other") is State.READY
+
     def test_whoever_left_for_an_earlier_load_that_went_well_does_not(self, inn: Inn) -> None:
         """C43."""
         inn.resident("narrator")

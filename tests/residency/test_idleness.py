@@ -132,6 +132,16 @@ class TestAnOperatorWhoUnloads:
         assert inn.give_back(1) == "unload narrator"
         assert inn.gone("narrator") == "load narrator"
 
+    def test_with_force_a_model_that_drains_goes_even_if_its_room_is_not_wanted_any_more(self) -> None:
+        """C53."""
+        inn = Inn({"narrator": 6, "scribe": 6})
+        inn.busy("narrator")
+        inn.ask("scribe", patience_s=0)
+        inn.unload("narrator", force=True)
+        inn.give_back(2)
+        assert inn.state("narrator") is State.DRAINING
+        assert inn.give_back(1) == "unload narrator"
+
     def test_with_force_a_load_is_stopped(self, inn: Inn) -> None:
         """C60."""
         inn.ask("narrator")

@@ -111,6 +111,11 @@ class TestNoRoomForOneMore:
         assert "11.0 GiB" in error.message
         assert "Raise the budget" in error.message
 
+    def test_a_pool_that_this_machine_does_not_have_is_named(self) -> None:
+        inn = Inn({"card": model(0, also={"gpu7": 4})})
+        assert inn.ask("card") == "refuse 1"
+        assert "there is no pool 'gpu7'" in inn.refusal(1).message
+
     def test_a_pinned_model_is_charged_and_never_chosen(self) -> None:
         """C34."""
         inn = Inn({"embedder": model(4, pinned=True), "narrator": 5, "scribe": 5})
