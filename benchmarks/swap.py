@@ -172,10 +172,16 @@ def report(found: list[Timed], rounds: int) -> str:
     )
     conditions = (
         f"{platform.machine()}, {os.cpu_count()} cores shared with whatever else ran (load {os.getloadavg()[0]:.1f} at "
-        f"the end), Python {platform.python_version()}, {LlamaCpp(has_spare=False).build}, "
+        f"the end{_priority()}), Python {platform.python_version()}, {LlamaCpp(has_spare=False).build}, "
         f"{datetime.now(tz=UTC):%Y-%m-%d}."
     )
     return "\n".join([*lines, "", verdict, "", conditions]) + "\n"
+
+
+def _priority() -> str:
+    """Said only where it was changed."""
+    niceness = os.nice(0)
+    return f", all ways run at niceness {niceness}" if niceness else ""
 
 
 def _ms(found: list[Timed], way: str, size: int) -> list[float]:

@@ -297,7 +297,12 @@ class TestFootprint:
 
     @pytest.mark.parametrize(
         ("options", "told"),
-        [({"micro_batch": 1}, "micro_batch_tokens"), ({"threads": 0}, "threads"), ({"pooling": "sum"}, "mean")],
+        [
+            ({"micro_batch": 1}, "micro_batch_tokens"),
+            ({"embeds": True}, "no option"),
+            ({"threads": 0}, "threads"),
+            ({"pooling": "sum"}, "mean"),
+        ],
     )
     def test_a_wrong_option_is_named_with_the_right_ones(
         self, adapter: LlamaCpp, tiny: Path, options: dict[str, Option], told: str

@@ -244,7 +244,7 @@ def options_of(model: Model, header: Header, context: int) -> EngineOptions:
     Raises:
         BadSettings: An option is unknown or of the wrong type.
     """
-    known = (*(field.name for field in fields(EngineOptions)), *_OWN_OPTIONS)
+    known = (*(field.name for field in fields(EngineOptions) if field.name != "embeds"), *_OWN_OPTIONS)
     for name in model.options:
         if name not in known:
             near = get_close_matches(name, known, n=1)
