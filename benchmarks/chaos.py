@@ -29,7 +29,7 @@ import psutil
 
 from benchmarks.doubles.unruly_guests import Doings, Guest, give_orders, kill_engines, passed
 from tests.ggufs import write_llama
-from tests.stories.inn import Inn, an_inn, is_alive, journal, proportional_bytes
+from tests.stories.inn import Inn, an_inn, is_alive, journal
 
 RESULTS = Path(__file__).parent / "results" / "chaos.md"
 SIZES_MB = {"m5": 5, "m12": 12, "m20": 20, "m30": 30, "m45": 45, "m60": 60}
@@ -48,8 +48,9 @@ class Watched:
     most_promised: int = 0
     most_held: int = 0
     children: set[psutil.Process] = field(default_factory=set)
+    sizes: list[int] = field(default_factory=list)
+    """Bytes of the server itself, at each look and at the end."""
     warm_bytes: int = 0
-    end_bytes: int = 0
     most_waiting: int = 0
     processor_share: float = 0.0
 
@@ -91,6 +92,8 @@ async def watch(inn: Inn, watched: Watched, is_over: asyncio.Event) -> None:
         watched.looks += 1
         watched.most_promised = max(watched.most_promised, pool["held_bytes"] + pool["overhead_bytes"])
         watched.most_held = max(watched.most_held, held)
+        assert inn.process is not None
+        watched.sizes.append(private_bytes(inn.process.pid))
         watched.most_waiting = max(watched.most_waiting, view["waiting"])
 
 
@@ -109,13 +112,19 @@ async def let_loose(inn: Inn, clients: int, seconds: float, seed: int) -> tuple[
             tasks.create_task(kill_engines(inn.process, Random(seed - 1), doings, is_over), name="killer")
             tasks.create_task(give_orders(url, models, Random(seed - 2), doings, is_over), name="operator")
             await passed(is_over, seconds * WARM_UP)
-            watched.warm_bytes = proportional_bytes(inn.process.pid)
+            watched.warm_bytes = private_bytes(inn.process.pid)
             await passed(is_over, seconds * (1 - WARM_UP))
             is_over.set()
         now = inn.process.cpu_times()
         watched.processor_share = (now.user + now.system - used.user - used.system) / (time.monotonic() - began_s)
         all_over.set()
     return doings, watched
+
+
+def private_bytes(pid: int) -> int:
+    """What the process itself has filled of the memory: pages of programs and libraries, which others share, apart."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("RssAnon:"))
 
 
 def settle(inn: Inn) -> Idle:
@@ -152,8 +161,8 @@ def faults(
         found.append(f"{watched.most_promised - budget} bytes were promised over the budget")
     if watched.most_held > budget:
         found.append(f"{watched.most_held - budget} bytes were held over the budget")
-    if watched.end_bytes - watched.warm_bytes > MOST_GROWTH_BYTES:
-        found.append(f"the server grew by {watched.end_bytes - watched.warm_bytes} bytes")
+    if watched.sizes[-1] - watched.warm_bytes > MOST_GROWTH_BYTES:
+        found.append(f"the server grew by {watched.sizes[-1] - watched.warm_bytes} bytes")
     if after.descriptors > before.descriptors:
         found.append(f"{after.descriptors} descriptors are open, {before.descriptors} were at the start")
     found += [f"process {child.pid} still runs" for child in watched.children if is_alive(child)]
@@ -185,7 +194,7 @@ def run(minutes: float, clients: int, seed: int) -> list[str]:
         before = settle(inn)
         doings, watched = asyncio.run(let_loose(inn, clients, minutes * 60, seed))
         after = settle(inn)
-        watched.end_bytes = proportional_bytes(inn.process.pid)
+        watched.sizes.append(private_bytes(inn.process.pid))
         inn.close()
         ends, kinds = endings(inn)
         broken = faults(inn, budget, doings, watched, before, after, ends)
@@ -214,7 +223,8 @@ def report(
         f"{budget / MIB:.0f} MiB with room for the two largest, {os.cpu_count()} cores ({platform.machine()}, shared "
         f"with other work), Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}."
     )
-    grown = watched.end_bytes - watched.warm_bytes
+    grown = watched.sizes[-1] - watched.warm_bytes
+    fifths = [watched.sizes[(len(watched.sizes) - 1) * part // 5] / 1e6 for part in range(6)]
     rows: tuple[tuple[str, str, str], ...] = (
         ("what", "seen", "allowed"),
         ("-", "-", "-"),
@@ -224,8 +234,8 @@ def report(
         (f"promised over the budget, of {watched.looks} looks", _over(watched.most_promised, budget), "0"),
         ("held over the budget (PSS of all our processes)", _over(watched.most_held, budget), "0"),
         (
-            f"growth of the server's PSS after the first {minutes * 60 * WARM_UP:.0f} s",
-            f"{grown / 1e6:+.1f} MB, from {watched.warm_bytes / 1e6:.1f} MB",
+            f"growth of the server after the first {minutes * 60 * WARM_UP:.0f} s (its anonymous pages)",
+            f"{grown / 1e6:+.1f} MB; after each fifth of the time: {', '.join(f'{size:.1f}' for size in fifths)} MB",
             f"{MOST_GROWTH_BYTES / 1e6:.0f} MB",
         ),
         ("descriptors when idle, before and after", f"{before.descriptors}, {after.descriptors}", "no more"),
