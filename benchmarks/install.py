@@ -47,6 +47,8 @@ def install(wheel: Path, folder: Path) -> Installed:
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "-c", str(ROOT / "constraints.txt"), str(wheel)], check=True)
     took_s = time.perf_counter() - began
+    subprocess.run([str(folder / "bin" / "innkeeper"), "--version"], check=True)
+    subprocess.run([str(folder / "bin" / "python"), "-c", "import innkeeper.assemble"], check=True)  # lacks nothing
     (packages,) = (folder / "lib").glob("python*/site-packages")
     return Installed(took_s, {one.name: _bytes_below(one) for one in packages.iterdir() if not _is_tool(one.name)})
 
@@ -68,8 +70,8 @@ def report(measured: Installed) -> str:
                 f" fresh environment, every package in pip's cache or on a registry nearby (limit {LIMIT_S:.0f} s)"
             ),
             (
-                f"- {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()},"
-                f" {datetime.now(UTC):%Y-%m-%d}"
+                f"- {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f},"
+                f" Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"
             ),
             "",
             "| largest | MB |",
