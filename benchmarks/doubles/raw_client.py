@@ -57,8 +57,8 @@ class RawClient:
         held = b""
         while b"\r\n\r\n" not in held:
             held += self._more()
+        self._check(held)
         head, _, body = held.partition(b"\r\n\r\n")
-        self._check(head)
         length = next(
             int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
         )
@@ -90,7 +90,7 @@ class RawClient:
 
     def _check(self, head: bytes) -> None:
         if b" 200 " not in head.split(b"\r\n", 1)[0]:
-            raise ConnectionError(f"{self._target.name} refused: {head[:500]!r}")
+            raise ConnectionError(f"{self._target.name} refused: {head[:1000]!r}")
 
     def __enter__(self) -> Self:
         return self

@@ -99,6 +99,9 @@ def _standing(
                 raise RuntimeError(f"{words[0]} did not get ready:\n{log.read_text(errors='replace')[-3000:]}")
             time.sleep(0.1)
         yield psutil.Process(process.pid)
+    except ConnectionError as error:
+        error.add_note(f"{words[0]} wrote last:\n{log.read_text(errors='replace')[-3000:]}")
+        raise
     finally:
         process.terminate()
         process.wait(30)
