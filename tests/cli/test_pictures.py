@@ -67,5 +67,9 @@ class TestFitting:
         models = {"a": footprint(1, 1)}
         assert fitting(models, ROOMS[:1]).too_large == ("a",)
 
+    def test_what_we_hold_ourselves_is_not_for_models(self) -> None:
+        models = {"a": footprint(10)}
+        assert fitting(models, (Room("ram", 16 * GIB, 14 * GIB, 10 * GIB, own_bytes=1),)).too_large == ("a",)
+
     def test_nothing_to_fit_is_nothing_to_say(self) -> None:
         assert in_words(fitting({}, ROOMS), {}, ROOMS) == []

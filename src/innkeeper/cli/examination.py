@@ -99,7 +99,7 @@ def _memory(settings: Settings) -> Iterator[Finding]:
         return
     for room in rooms:
         free = f"{told(room.free_bytes)} free of {told(room.total_bytes)}"
-        yield Finding(Verdict.FINE, room.name, f"{free}; models may hold {told(room.budget_bytes)}")
+        yield Finding(Verdict.FINE, room.name, f"{free}; models may hold {told(room.for_models_bytes)}")
     if len(rooms) == 1:
         yield Finding(Verdict.FINE, "gpu", "none that a driver knows; models run on the CPU")
 

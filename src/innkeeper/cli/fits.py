@@ -18,7 +18,14 @@ class Room:
     total_bytes: int
     free_bytes: int
     budget_bytes: int
-    """What models may hold."""
+    """What we may hold altogether."""
+    own_bytes: int = 0
+    """What our own processes hold of it, models left out."""
+
+    @property
+    def for_models_bytes(self) -> int:
+        """What models may hold."""
+        return max(0, self.budget_bytes - self.own_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,7 @@ class Fitting:
 
 def fitting(footprints: Mapping[str, Footprint], rooms: Sequence[Room]) -> Fitting:
     """Which fit, taking the smallest first for the greatest number."""
-    budget = {room.name: room.budget_bytes for room in rooms}
+    budget = {room.name: room.for_models_bytes for room in rooms}
     ordered = sorted(footprints, key=lambda model: (sum(footprints[model].bytes.values()), model))
     alone = tuple(model for model in ordered if _fits(footprints[model].bytes, budget))
     together = []
@@ -59,7 +66,7 @@ def in_words(result: Fitting, footprints: Mapping[str, Footprint], rooms: Sequen
         sentences.append(
             f"{len(result.together)} of {count} fit into memory together; the others take turns with them."
         )
-    budget = {room.name: room.budget_bytes for room in rooms}
+    budget = {room.name: room.for_models_bytes for room in rooms}
     for model in result.too_large:
         pool, needed = next(
             (pool, size) for pool, size in footprints[model].bytes.items() if size > budget.get(pool, 0)

@@ -33,7 +33,7 @@ def picture(view: RuntimeView) -> RenderableType:
     callers = Text(
         f"{_count(view.serving, 'request')} served, {view.waiting} waiting · up {duration(view.up_s)}", "dim"
     )
-    troubles = [Text(f"{model.id}: {model.trouble}", "yellow") for model in view.models if model.trouble]
+    troubles = [Text(_trouble(model.id, model.trouble), "yellow") for model in view.models if model.trouble]
     return Group(*(bar(pool) for pool in view.pools), Text(), table, Text(), callers, *troubles)
 
 
@@ -93,6 +93,10 @@ def _leaving(model: ModelView) -> str:
     if model.pinned:
         return "pinned"
     return duration(model.leaves_in_s) if model.leaves_in_s is not None else ""
+
+
+def _trouble(model_id: str, trouble: str) -> str:
+    return trouble if trouble.startswith(model_id) else f"{model_id}: {trouble}"
 
 
 def _ordered(models: tuple[ModelView, ...]) -> list[ModelView]:

@@ -108,7 +108,7 @@ def _lines(lines: Iterable[Line]) -> Table:
 
 def _room(room: Room) -> Text:
     return Text.assemble(
-        f"{room.name}: models may hold {told(room.budget_bytes)}",
+        f"{room.name}: models may hold {told(room.for_models_bytes)}",
         (f" ({told(room.free_bytes)} free of {told(room.total_bytes)})", "dim"),
     )
 

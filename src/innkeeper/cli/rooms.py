@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from innkeeper.cli.fits import Room
-from innkeeper.runtime.memory.host import Host
+from innkeeper.runtime.engines.spare import SPARE_BYTES
+from innkeeper.runtime.memory.host import RAM, Host
 from innkeeper.settings.values import Settings
 
 
@@ -15,9 +16,13 @@ def rooms_of(settings: Settings, host: Host | None = None) -> tuple[Room, ...]:
     """
     from innkeeper.assemble import budgets_of
 
-    readings = (host or Host()).pools()
+    host = host or Host()
+    readings = host.pools()
+    llama_cpp = settings.llama_cpp
+    spare_bytes = SPARE_BYTES if llama_cpp.spare_child and llama_cpp.server_program is None else 0
+    own = {RAM: host.own_bytes() + spare_bytes}
     budgets = budgets_of(settings, readings)
     return tuple(
-        Room(pool, reading.total_bytes, reading.free_bytes, budgets[pool])
-        for pool, reading in sorted(readings.items(), key=lambda one: (one[0] != "ram", one[0]))
+        Room(pool, reading.total_bytes, reading.free_bytes, budgets[pool], own.get(pool, 0))
+        for pool, reading in sorted(readings.items(), key=lambda one: (one[0] != RAM, one[0]))
     )
