@@ -29,8 +29,8 @@ check: $(VENV)/.dev  ## Format, lint, types, contracts between packages, depende
 	@$(BIN)/ruff format --check --quiet $(SOURCES) || { echo "Run 'make fix'."; exit 1; }
 	@$(BIN)/ruff check --quiet $(SOURCES)
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/lint-imports --no-cache --no-timings | tail -n 2
-	@$(BIN)/deptry --no-ansi src 2>&1 | tail -n 1
+	@said=$$($(BIN)/lint-imports --no-cache --no-logo 2>&1) || { echo "$$said"; exit 1; }
+	@said=$$($(BIN)/deptry --no-ansi src 2>&1) || { echo "$$said"; exit 1; }
 	@$(BIN)/python -m docs.generate --check
 	@$(BIN)/python -m pytest -q --no-header tests/project/test_dependencies.py || { echo "Run 'make constraints'."; exit 1; }
 	@echo "All checks pass."
