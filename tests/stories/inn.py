@@ -76,8 +76,8 @@ class Inn:
     # ---- its life ----
 
     def settings(self, text: str) -> None:
-        """Write the settings file. One thread per model, because the machine of a test is a busy one."""
-        self.settings_file.write_text(f"{text}\n[llama_cpp]\nthreads = 1\n")
+        """Write the settings file."""
+        self.settings_file.write_text(text)
 
     def start(self) -> None:
         """Start the server and return when it is ready."""
@@ -139,6 +139,7 @@ class Inn:
             "INNKEEPER_HOME": str(self.home),
             "INNKEEPER_MODELS_DIR": str(self.models),
             "INNKEEPER_PORT": str(self.port),
+            "INNKEEPER_LLAMA_CPP__THREADS": "1",  # the machine of a test is a busy one
         }
 
     def command(self, *words: str, stdin: str = "") -> Said:
