@@ -6,6 +6,8 @@ import ipaddress
 
 from innkeeper.runtime.errors import BadSettings
 
+_OWN_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})  # nearly every request; other addresses take a parser
+
 
 def is_loopback(host: str) -> bool:
     """Whether only programs of this machine can reach `host`."""
@@ -43,7 +45,7 @@ def is_safe_name(host_header: str, allowed: tuple[str, ...]) -> bool:
     elif name.count(":") == 1:
         name = name.partition(":")[0]
     name = name.rstrip(".")
-    if name == "localhost" or name.endswith(".localhost"):
+    if name in _OWN_NAMES or name.endswith(".localhost"):
         return True
     return _address(name) is not None or name in {known.lower() for known in allowed}
 
