@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 
 import pytest
@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from innkeeper.runtime.residency import policy
 from innkeeper.runtime.residency.policy import Occupant, keep_the_most_valuable_set, least_recently_used
+from innkeeper.runtime.residency.signals import Tick
+from tests.residency.inn import Inn
 
 POLICIES = [keep_the_most_valuable_set, least_recently_used]
 
@@ -82,6 +84,28 @@ class TestKeepingTheMostValuableSet:
         """The reason for choosing a set: greedy sends `poor` first and then needs `rich` as well."""
         poor, rich = Occupant("poor", {"ram": 2}, 0.1, 0), Occupant("rich", {"ram": 6}, 1.0, 0)
         assert keep_the_most_valuable_set([poor, rich], {"ram": 6}) == (rich,)
+
+    def test_a_decision_asks_at_most_twice_for_each_model_however_many_wait(self) -> None:
+        asked = 0
+
+        def counting(occupants: Sequence[Occupant], needed: Mapping[str, int]) -> tuple[Occupant, ...] | None:
+            nonlocal asked
+            asked += 1
+            return keep_the_most_valuable_set(occupants, needed)
+
+        inn = Inn({f"m{index}": 4 for index in range(16)}, policy=counting)
+        for name in ("m0", "m1"):
+            inn.busy(name)
+        for index in range(240):
+            inn.ask(f"m{index % 16}", patience_s=1)
+        inn.wait(0.5)
+        asked = 0
+        inn.hear(Tick())
+        assert asked <= 16
+        inn.wait(1)
+        asked = 0
+        inn.hear(Tick())
+        assert asked <= 2 * 16
 
     def test_the_search_stays_small_at_the_size_up_to_which_it_is_exact(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Counted, not timed: every model worth its bytes is the hardest case, for no set is cheaper than it looks."""
