@@ -209,6 +209,16 @@ class TestFailure:
             await house.until(lambda: house.state("alpha") == "cold")
             assert house.residency.books.ledger.held_in("ram") == 0
 
+    async def test_an_engine_that_always_dies_in_use_is_not_loaded_in_a_circle(self, open_house: OpenHouse) -> None:
+        """C57: the broken answer is given back before the process is known to be gone, and is no sign of health."""
+        async with open_house(echo_model("alpha", dies_after_pieces=1)) as house:
+            for _ in range(3):
+                with pytest.raises(EngineDied):
+                    await ask(house, "alpha")
+                await house.until(lambda: house.state("alpha") == "cold")
+            with pytest.raises(CoolingDown):
+                await ask(house, "alpha")
+
     async def test_a_second_try_with_more_room_follows_a_load_that_ran_out_of_memory(
         self, open_house: OpenHouse
     ) -> None:

@@ -17,7 +17,7 @@ from typing import Final, Self
 from innkeeper.runtime import facts
 from innkeeper.runtime.catalog import Catalog, Model
 from innkeeper.runtime.engine import Adapter, Engine, Footprint, Holding
-from innkeeper.runtime.errors import EngineMissing, InnkeeperError, LoadFailed
+from innkeeper.runtime.errors import EngineDied, EngineFailed, EngineMissing, InnkeeperError, LoadFailed
 from innkeeper.runtime.facts import Note
 from innkeeper.runtime.residency.machine import Residency
 from innkeeper.runtime.residency.signals import (
@@ -144,13 +144,17 @@ class Keeper:
         """
         ticket = self.ticket() if ticket is None else ticket
         lease = await self._obtain(model, ask or Ask(), ticket)
+        was_served = True
         try:
             yield lease
+        except (EngineDied, EngineFailed):
+            was_served = False
+            raise
         finally:
             running = self._running.get(model)
             if running is not None and running.generation == lease.generation:
                 running.answers += 1
-            self._tell(Returned(ticket, lease.hold_s))
+            self._tell(Returned(ticket, lease.hold_s, was_served))
 
     async def borrow(self, model: str, ask: Ask) -> int:
         """A lease that outlives the block: returns its ticket for `give_back`. It should expire by itself."""
