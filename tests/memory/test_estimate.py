@@ -96,6 +96,30 @@ class TestTheCache:
     def test_is_none_for_a_network_that_looks_both_ways(self, tmp_path: Path) -> None:
         assert ram(read_header(write_bert(tmp_path / "bert.gguf"))).cache == 0
 
+    def test_of_compressed_attention_is_one_row_for_a_token(self) -> None:
+        head = header(
+            "deepseek2",
+            tensors=("attn_kv_a_mqa",),
+            attention__head_count_kv=1,
+            attention__key_length=576,
+            attention__value_length=512,
+            attention__kv_lora_rank=512,
+            attention__key_length_mla=192,
+        )
+        assert ram(head).cache == 4 * 1024 * 576 * 2
+
+    def test_of_windows_may_have_narrower_heads(self) -> None:
+        head = header(
+            "gemma4",
+            attention__sliding_window=256,
+            attention__sliding_window_pattern=2,
+            attention__key_length=128,
+            attention__value_length=128,
+            attention__key_length_swa=64,
+            attention__value_length_swa=64,
+        )
+        assert [layer.key_width for layer in Network.of(head).layers] == [256, 512, 256, 512]
+
     def test_is_not_counted_for_layers_that_share_another_one_s(self) -> None:
         assert ram(header(attention__shared_kv_layers=3)).cache == 1 * 1024 * 512 * 2
 
@@ -130,8 +154,31 @@ class TestStates:
         head = header("gemma3", layers=6, attention__sliding_window=512)
         assert ram(head, context=4096).states == DEFAULT.checkpoints * 5 * 512 * 512 * 2
 
+    def test_of_time_mixing_are_a_square_for_each_head_and_the_shifted_tokens(self) -> None:
+        head = header("rwkv7", tensors=("time_mix_key",), wkv__head_size=64, token_shift_count=2)
+        assert {layer.state_bytes for layer in Network.of(head).layers} == {4 * (2 + 64) * 1024}
+
+    def test_of_short_convolutions_are_the_tokens_they_look_back_to(self) -> None:
+        head = header("lfm2", tensors=("shortconv.in_proj",), shortconv__l_cache=3)
+        assert {layer.state_bytes for layer in Network.of(head).layers} == {4 * 2 * 1024}
+
     def test_are_nothing_for_a_plain_network(self) -> None:
         assert ram(header()).states == 0
+
+
+class TestTheInside:
+    def test_of_experts_is_as_wide_as_those_that_work_on_a_token(self) -> None:
+        head = header(
+            feed_forward_length=1024,
+            expert_used_count=4,
+            expert_feed_forward_length=768,
+            expert_shared_feed_forward_length=512,
+        )
+        assert Network.of(head).feed_forward == 4 * 768 + 512
+
+    def test_without_a_gate_needs_a_row_less(self, tmp_path: Path) -> None:
+        assert not Network.of(read_header(write_bert(tmp_path / "bert.gguf"))).gated
+        assert Network.of(read_header(write_llama(tmp_path / "llama.gguf"))).gated
 
 
 class TestWeights:

@@ -27,7 +27,7 @@ _MAX_KEY_BYTES: Final = 65_535  # the format's own limit
 _MAX_TEXT_BYTES: Final = 1 << 20  # longer texts are counted, not kept; chat templates have up to 100 KB
 _MAX_KEPT_BYTES: Final = 2 << 20  # all texts and lists of one file together
 _MAX_LIST: Final = 2_048  # longer lists are counted, not kept; lists by layer are shorter
-_MAX_STRINGS: Final = 8 << 20  # all lists of texts of one file together; the largest vocabularies have 1 million
+_MAX_STRINGS: Final = 4 << 20  # all lists of texts of one file together; the largest vocabularies have 1 million
 _CHUNK_BYTES: Final = 256 << 10
 _PART: Final = re.compile(r"^(?P<stem>.*)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf$")
 
