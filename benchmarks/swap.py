@@ -68,7 +68,10 @@ def by_hand(adapter: LlamaCpp, model: Model, folder: Path) -> Timed:
     launch = adapter.launch(model, None, path)
     began = time.perf_counter()
     command = [sys.executable, "-P", "-c", BY_HAND, launch.to_json().decode()]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as child:
+    # In a session of its own, as ours are: on a busy machine the kernel shares the cores between sessions.
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"ready\n"
         ready = time.perf_counter()
@@ -172,16 +175,10 @@ def report(found: list[Timed], rounds: int) -> str:
     )
     conditions = (
         f"{platform.machine()}, {os.cpu_count()} cores shared with whatever else ran (load {os.getloadavg()[0]:.1f} at "
-        f"the end{_priority()}), Python {platform.python_version()}, {LlamaCpp(has_spare=False).build}, "
+        f"the end), Python {platform.python_version()}, {LlamaCpp(has_spare=False).build}, "
         f"{datetime.now(tz=UTC):%Y-%m-%d}."
     )
     return "\n".join([*lines, "", verdict, "", conditions]) + "\n"
-
-
-def _priority() -> str:
-    """Said only where it was changed."""
-    niceness = os.nice(0)
-    return f", all ways run at niceness {niceness}" if niceness else ""
 
 
 def _ms(found: list[Timed], way: str, size: int) -> list[float]:
