@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import signal
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -21,13 +19,13 @@ from innkeeper.api.key_file import KeyFile
 from innkeeper.api.options import ApiOptions
 from innkeeper.api.server import Server, listen
 from innkeeper.discovery.found import Found
-from innkeeper.runtime import facts
+from innkeeper.heeding import heeding_signals
 from innkeeper.runtime.catalog import Catalog
 from innkeeper.runtime.engine import Adapter
 from innkeeper.runtime.engines.echo import Echo
 from innkeeper.runtime.engines.llama_cpp import LlamaCpp
 from innkeeper.runtime.engines.llama_server import LlamaServer
-from innkeeper.runtime.errors import BadSettings, InnkeeperError, StateUnusable
+from innkeeper.runtime.errors import BadSettings, StateUnusable
 from innkeeper.runtime.journal.journal import Journal
 from innkeeper.runtime.journal.log import LogSink
 from innkeeper.runtime.journal.prometheus import PrometheusSink
@@ -40,8 +38,7 @@ from innkeeper.runtime.residency.keeper import Keeper
 from innkeeper.runtime.residency.machine import Residency
 from innkeeper.runtime.residency.readings import Readings
 from innkeeper.runtime.runtime import Runtime
-from innkeeper.settings import load
-from innkeeper.settings.catalog import catalog_of, search
+from innkeeper.settings.catalog import catalog_of
 from innkeeper.settings.load import Loaded
 from innkeeper.settings.values import Settings
 from innkeeper.settings.words import read_vocabulary
@@ -75,7 +72,7 @@ async def _serve(loaded: Loaded, found: Found) -> None:
                 options = door_options(settings)
                 app = create_app(runtime, options, keys, metrics.page, created_s=int(time.time()))
                 server = Server(app, options, listener)
-                async with _signals(server, runtime, loaded):
+                async with heeding_signals(server, runtime, loaded):
                     await server.run()
 
 
@@ -216,61 +213,3 @@ def prepared_home(home: Path) -> Path:
             "can be written.",
         ) from error
     return home
-
-
-@dataclass(slots=True)
-class Reloading:
-    """Reads the settings again on SIGHUP; one reload after the other, the newest file last."""
-
-    runtime: Runtime
-    loaded: Loaded
-    is_wanted: asyncio.Event
-
-    async def run(self) -> None:
-        """Reload whenever it is wanted, for ever. A bad file changes nothing and is told."""
-        while True:
-            await self.is_wanted.wait()
-            self.is_wanted.clear()
-            try:
-                new, catalog = await asyncio.to_thread(self._read)
-                await self.runtime.reload(catalog)
-            except InnkeeperError as error:
-                self.runtime.journal.record(facts.SettingsReloaded(accepted=False, what=error.message))
-                continue
-            changes = load.changes(self.loaded.settings, new.settings)
-            self.loaded = new
-            self.runtime.journal.record(facts.SettingsReloaded(accepted=True, what=_told(changes)))
-
-    def _read(self) -> tuple[Loaded, Catalog]:
-        new = load.reload(self.loaded)
-        return new, catalog_of(new.settings, search(new))
-
-
-def _told(changes: tuple[load.Change, ...]) -> str:
-    at_once = [change.name for change in changes if not change.needs_restart]
-    later = [change.name for change in changes if change.needs_restart]
-    words = ["changed: " + ", ".join(at_once)] if at_once else []
-    words += ["at the next start: " + ", ".join(later)] if later else []
-    return "; ".join(words) or "nothing changed"
-
-
-@asynccontextmanager
-async def _signals(server: Server, runtime: Runtime, loaded: Loaded) -> AsyncIterator[None]:
-    """SIGTERM and SIGINT close, SIGHUP reloads, for the length of the block."""
-    loop = asyncio.get_running_loop()
-    reloading = Reloading(runtime, loaded, asyncio.Event())
-
-    def close() -> None:
-        runtime.stop_taking()
-        server.close()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, close)
-    loop.add_signal_handler(signal.SIGHUP, reloading.is_wanted.set)
-    task = asyncio.create_task(reloading.run(), name="reload on SIGHUP")
-    try:
-        yield
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.remove_signal_handler(number)
-        task.cancel()

@@ -170,7 +170,6 @@ class Runtime:
 
     async def load(self, model: str) -> None:
         """Return when `model` is ready. Nothing happens when it is."""
-        self.journal.record(facts.OperatorDid("load", model, "operator"))
         await self._keeper.load(model)
 
     async def unload(self, model: str, *, force: bool = False) -> None:
@@ -179,13 +178,11 @@ class Runtime:
         Raises:
             ModelInUse: It is used or waited for, and `force` was not given.
         """
-        self.journal.record(facts.OperatorDid("unload", model, "operator"))
         await self._keeper.unload(model, force=force)
 
     def pin(self, model: str, pinned: bool) -> None:
         """Say whether `model` may be chosen to make room. A pinned one is loaded as soon as there is room."""
         self.catalog.get(model)
-        self.journal.record(facts.OperatorDid("pin" if pinned else "unpin", model, "operator"))
         self._keeper.tell(PinSet(model, pinned))
 
     def preload(self, models: tuple[str, ...], because: str) -> None:

@@ -95,7 +95,8 @@ def _of_a_model(
             return f"{model} is ready; loading took {seconds(took_s)}."
         case LoadRefused(model, why, again_in_s):
             again = "" if again_in_s is None else f" It is tried again in {seconds(again_in_s)} at the earliest."
-            return f"{model} did not load: {why}{'' if why.endswith('.') else '.'}{again}"
+            subject = "Not loaded:" if why.startswith(model) else f"{model} did not load:"
+            return f"{subject} {why}{'' if why.endswith('.') else '.'}{again}"
         case Evicted(model, for_model, freed, value_s):
             whom = for_model or "other programs"
             return f"{model} was told to leave to make room for {whom} ({_sizes(freed)}, worth {seconds(value_s)})."

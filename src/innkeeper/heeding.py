@@ -1,0 +1,92 @@
+"""What a running server does when the system signals: it closes in order, or reads its settings again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from innkeeper.api.server import Server
+from innkeeper.runtime import facts
+from innkeeper.runtime.catalog import Catalog
+from innkeeper.runtime.errors import InnkeeperError
+from innkeeper.runtime.runtime import Runtime
+from innkeeper.settings import load
+from innkeeper.settings.catalog import catalog_of, search
+from innkeeper.settings.load import Loaded
+
+
+@dataclass(slots=True)
+class Reloading:
+    """Reads the settings again on SIGHUP; one reload after the other, the newest file last."""
+
+    runtime: Runtime
+    loaded: Loaded
+    is_wanted: asyncio.Event
+
+    async def run(self) -> None:
+        """Reload whenever it is wanted, for ever. A bad file changes nothing and is told."""
+        while True:
+            await self.is_wanted.wait()
+            self.is_wanted.clear()
+            try:
+                new, catalog = await asyncio.to_thread(self._read)
+                await self.runtime.reload(catalog)
+            except InnkeeperError as error:
+                self.runtime.journal.record(facts.SettingsReloaded(accepted=False, what=error.message))
+                continue
+            changes = load.changes(self.loaded.settings, new.settings)
+            self.loaded = new
+            self.runtime.journal.record(facts.SettingsReloaded(accepted=True, what=_told(changes)))
+
+    def _read(self) -> tuple[Loaded, Catalog]:
+        new = load.reload(self.loaded)
+        return new, catalog_of(new.settings, search(new))
+
+
+def _told(changes: tuple[load.Change, ...]) -> str:
+    at_once = [change.name for change in changes if not change.needs_restart]
+    later = [change.name for change in changes if change.needs_restart]
+    words = ["changed: " + ", ".join(at_once)] if at_once else []
+    words += ["at the next start: " + ", ".join(later)] if later else []
+    return "; ".join(words) or "nothing changed"
+
+
+@asynccontextmanager
+async def heeding_signals(server: Server, runtime: Runtime, loaded: Loaded) -> AsyncIterator[None]:
+    """SIGTERM and SIGINT close, SIGHUP reloads, for the length of the block. A terminal that goes away closes too."""
+    loop = asyncio.get_running_loop()
+    reloading = Reloading(runtime, loaded, asyncio.Event())
+    had_terminal = _has_terminal()
+
+    def close() -> None:
+        runtime.stop_taking()
+        server.close()
+
+    def hang_up() -> None:
+        if had_terminal and not _has_terminal():
+            close()  # the window was shut: nobody meant "read the settings"
+        else:
+            reloading.is_wanted.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, close)
+    loop.add_signal_handler(signal.SIGHUP, hang_up)
+    task = asyncio.create_task(reloading.run(), name="reload on SIGHUP")
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+        task.cancel()
+
+
+def _has_terminal() -> bool:
+    try:
+        os.tcgetpgrp(0)
+    except OSError:
+        return False
+    return True
