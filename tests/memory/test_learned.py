@@ -68,6 +68,12 @@ class TestFootprints:
         assert found is not None
         assert found.bytes["ram"] == round(1_010_000 * (1 + found.margin))
 
+    def test_are_counted_once_for_all_their_pools(self, learned: Learned) -> None:
+        assert learned.known() == 0
+        learned.learn(MODEL, {"ram": 1, "gpu0": 2})
+        learned.learn(replace(MODEL, slots=2), {"ram": 1})
+        assert learned.known() == 2
+
 
 class TestTheMargin:
     def test_shrinks_with_every_run_and_never_below_the_least(self, learned: Learned) -> None:

@@ -23,6 +23,7 @@ from innkeeper.client.operator import Operator
 from innkeeper.runtime.engines.cores import usable_cores
 from innkeeper.runtime.engines.llama_server import LlamaServer
 from innkeeper.runtime.errors import InnkeeperError
+from innkeeper.runtime.memory.learned import Learned
 from innkeeper.runtime.sizes import told
 from innkeeper.settings.catalog import catalog_of, search
 from innkeeper.settings.load import Loaded
@@ -62,6 +63,7 @@ def examine(invocation: Invocation) -> Iterator[Finding]:
     yield from _memory(loaded.settings)
     yield from _engines(loaded)
     yield _home(loaded.settings.home)
+    yield _learned(loaded.settings.home)
     yield _models_disk(loaded.settings.models_dir)
     yield _port(invocation.server(), loaded.settings)
     yield _hub()
@@ -140,6 +142,16 @@ def _home(home: Path) -> Finding:
         fix = "Choose a folder you may write to: INNKEEPER_HOME or `home` in the settings."
         return Finding(Verdict.WRONG, "home", f"{home} cannot be written: {error.strerror}", fix)
     return Finding(Verdict.FINE, "home", f"{home}, {told(shutil.disk_usage(home).free)} free")
+
+
+def _learned(home: Path) -> Finding:
+    learned = Learned(home / "learned.sqlite")
+    known = learned.known()
+    if learned.trouble is not None:
+        return Finding(Verdict.NOTE, "learned", learned.trouble, "Estimates are used until the file can be written.")
+    return Finding(
+        Verdict.FINE, "learned", f"what models held, {known} times with different options" if known else "nothing yet"
+    )
 
 
 def _models_disk(folder: Path) -> Finding:

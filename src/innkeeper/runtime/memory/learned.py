@@ -120,6 +120,11 @@ class Learned:
             )
         )
 
+    def known(self) -> int:
+        """How many footprints are known; 0 also where they cannot be read, and then `trouble` says why."""
+        rows = self._ask("SELECT count(DISTINCT subject) FROM peaks WHERE subject <> ?", "")
+        return int(rows[0][0]) if rows else 0
+
     def load_s(self, file: str) -> float | None:
         """Seconds a load of that file takes, the latest loads weighing most; None where there was none."""
         rows = self._ask("SELECT took_s FROM loads WHERE file = ?", file)
