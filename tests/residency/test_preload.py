@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from innkeeper.runtime.facts import Preloaded
 from innkeeper.runtime.residency.callers import Rules
+from innkeeper.runtime.residency.preload import Preloads
 from innkeeper.runtime.residency.signals import PreloadWanted, Tick
 from innkeeper.runtime.residency.states import State
 from tests.residency.inn import Inn, model
@@ -156,6 +157,12 @@ class TestLearning:
         inn.hear(wish("dream"))
         inn.ask("real")
         assert inn.machine.books.preloads.margin > before
+
+    def test_cancelled_ones_alone_never_end_preloading(self) -> None:
+        preloads = Preloads()
+        for _ in range(1000):
+            preloads.cancelled()
+        assert preloads.margin == 0.5
 
     def test_a_used_one_makes_the_next_easier(self) -> None:
         inn = Inn({"a": 6})

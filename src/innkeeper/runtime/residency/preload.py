@@ -78,8 +78,8 @@ class Preloads:
         self._kept += 1.0
 
     def cancelled(self) -> None:
-        """A preload had to give way before it was of use."""
-        self.margin = min(1.0, 1.05 * self.margin)
+        """A preload had to give way before it was of use: a small loss, which alone never ends preloading."""
+        self.margin = max(self.margin, min(0.5, 1.05 * self.margin))
 
     def displaced(self, model: str, now_s: float) -> None:
         """`model` was sent away for a preload."""
