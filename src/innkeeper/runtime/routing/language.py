@@ -22,7 +22,7 @@ from innkeeper.runtime.routing.vocabulary import Vocabulary
 GREEK_BESIDE_LATIN: Final = 0.375
 """Share of Greek words, of those that tell a language, from which a mixed text is Greek: three beside five."""
 
-KNOWN_AT_LEAST: Final = 0.4
+KNOWN_AT_LEAST: Final = 0.33
 """Share of the words that must speak for a language written in Latin letters."""
 
 BY_LETTERS: Final = 0.5
@@ -58,11 +58,13 @@ _BY_SCRIPT: Final = {
 }
 """Scripts of one language, or of one that is by far the most written."""
 
+_ORDER: Final = {language: place for place, language in enumerate(Language)}
+
 _ENGLISH_LETTERS: Final = re.compile(
     r"(?:ing|ness|ful|less|ship|tion|ght|ck|wn|ly|ould|ee[nptkd]|oo[nmktd])s?$|^(?:wh|sh|kn)"
 )
 _GREEKLISH_LETTERS: Final = re.compile(
-    r"(?:ei|ai|oun|oume|ontas|omai|etai|ame|ate|ete|iko|iki|ika|idi|idia|aki|akia|aei|ao|aw|izo|izw|eis|ous|ias|sa|thike|menos|menh?i?)$"
+    r"(?:ei|ai|oun|oume|ontas|omai|etai|ame|ate|ete|iko|iki|ika|idi|idia|aki|akia|ia|io|istes|aei|ao|aw|izo|izw|eis|ous|ias|sa|thike|thikan|menos|menh?i?)$"
     r"|[a-z][893][a-z]|^[83][a-z]|w$|^(?:ks|ps|mp|nt|gk|pn|fth|xt|xr|kt)"
 )
 _FOREIGN_LETTERS: Final = re.compile(r"[ßäöüñçãõàèìòùâêîôûëïáéíóúąęłńśźżčřšžěůőűășțğışåøæðþđ]")
@@ -118,7 +120,7 @@ class _Votes:
     def told(self) -> Told:
         if not self.votes:
             return Told(None, 0.0, "names or unknown words")
-        (language, most), *others = sorted(self.votes.items(), key=lambda vote: -vote[1])
+        (language, most), *others = sorted(self.votes.items(), key=lambda vote: (-vote[1], _ORDER[vote[0]]))
         share = most / self.counted
         if share < KNOWN_AT_LEAST:
             return Told(None, 0.0, f"only {share:.0%} of the words are {language.english_name}")

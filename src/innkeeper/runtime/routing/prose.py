@@ -17,13 +17,14 @@ _LINE: Final = 200
 _QUOTED_CODE: Final = re.compile(r"`[^`\n]+`")
 
 _CODE: Final = (
-    re.compile(r"^\s*[{}\[\]<]|[{}]\s*$"),  # blocks, JSON, markup
+    re.compile(r"^\s*(?:[{}\[\]<]|/[*/])|[{}]\s*$"),  # blocks, JSON, markup, a comment
     re.compile(r"^\s*(?:\w+\s+){0,3}[\w.\[\]]+\s*(?:[-+*/|&]?=|:=)\s*\S"),  # an assignment
     re.compile(r"\w\([^)]*\)\s*(?:[;:{.]|$|\s+[-{#/])|\w\.\w+\("),  # a call
-    re.compile(r"==|!=|=>|->|&&|\|\||\+\+|::|</?\w+>"),
+    re.compile(r"==|!=|=>|->|&&|\|\||\w\+\+[;)]|::|</?\w+>"),
     re.compile(r"^\s*(?:def|class|import|from|return|elif|except|const|let|var|function|void|int|public) .*[(:;,=]"),
     re.compile(r"^\s*(?:import|from) \w[\w.]*(?:, \w+| import .*)*\s*$"),
     re.compile(r"^\s*(?:for \w+ in .*|(?:if|while|with) .*|else|try):\s*(?:#.*)?$"),
+    re.compile(r"^[ \t]+(?:return|yield|raise|break|continue|pass)\b"),
     re.compile(r"^\s*(?:SELECT|INSERT|UPDATE|DELETE|CREATE) .*;"),
     re.compile(r"^\s*[a-z][\w.-]* .*(?:\s--?[a-z][\w-]*\b|\s\|\s)"),  # a command of a shell
 )

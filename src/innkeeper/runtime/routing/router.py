@@ -49,7 +49,7 @@ class Route:
 
 
 def route(request: Request, catalog: Catalog, vocabulary: Vocabulary, last: str | None = None) -> Route:
-    """The candidates for `request`, best first; the default model stands in last.
+    """The candidates for `request`, best first; the default model stands in last. For vectors nobody stands in.
 
     `last` is the model that the request's conversation spoke with last. What the caller may not use is as if it were
     not there.
@@ -71,6 +71,8 @@ def route(request: Request, catalog: Catalog, vocabulary: Vocabulary, last: str 
         chosen = Route((stays.id,), f"in the middle of a tool call; the conversation stays with {stays.id}")
     else:
         chosen = _chosen(request, catalog, vocabulary, able, stays)
+    if request.kind is Kind.EMBEDDING:
+        return replace(chosen, candidates=chosen.candidates[:1])  # vectors of two models cannot be compared
     default = [model.id for model in able if model.id == catalog.default]
     return replace(chosen, candidates=tuple(dict.fromkeys([*chosen.candidates, *default])))
 
@@ -80,7 +82,10 @@ class _Guess:
     """What the request tells about itself without saying it."""
 
     told: Told
+    """The language."""
+
     meant: Meant | None
+    """The task, where words speak of one."""
 
     @classmethod
     def of(cls, request: Request, vocabulary: Vocabulary) -> _Guess:
@@ -91,6 +96,11 @@ class _Guess:
     def language(self) -> Language | None:
         """The language, where it is likelier than not."""
         return self.told.language if self.told.confidence >= ENOUGH else None
+
+    def is_for(self, model: Model) -> bool:
+        """Whether nothing says that the model is for something else: of tasks and languages both must be met."""
+        is_general = not model.tasks or Task.GENERAL.value in model.tasks
+        return is_general or (self.meant is not None and self.meant.task.value in model.tasks)
 
     def fit(self, model: Model) -> tuple[bool, bool, bool]:
         """How well a model suits, to sort the best first: false before true."""
@@ -141,7 +151,9 @@ def _by_language(guess: _Guess, needed: float, able: list[Model], stays: Model |
     told = guess.told
     if told.language is None or told.confidence < needed:
         return None
-    those = [model for model in able if told.language.value in model.languages]
+    if stays is not None and told.language.value in stays.languages:
+        return None  # another that speaks it is no gain
+    those = [model for model in able if told.language.value in model.languages and guess.is_for(model)]
     return _route(those, guess, stays, f"the text is {told.language.english_name}; {{}} speaks it")
 
 
@@ -151,12 +163,16 @@ def _by_words(guess: _Guess, needed: float, able: list[Model], stays: Model | No
         return None
     those = [model for model in able if meant.task.value in model.tasks and _speaks(model, guess.language)]
     quoted = ", ".join(f'"{word}"' for word in meant.words)
-    why = f"the words {quoted} mean {meant.task.value}" if quoted else f"the request is for {meant.task.value}"
+    why = f"the words speak of {meant.task.value} ({quoted})" if quoted else f"the request is for {meant.task.value}"
     return _route(those, guess, stays, f"{why}; {{}} does it")
 
 
 def _by_conversation(guess: _Guess, stays: Model | None) -> Route | None:
-    if stays is None or (guess.told.confidence >= ENOUGH_TO_SWITCH and not _speaks(stays, guess.language)):
+    if stays is None:
+        return None
+    speaks_another = guess.told.confidence >= ENOUGH_TO_SWITCH and not _speaks(stays, guess.language)
+    is_for_another = guess.meant is not None and guess.meant.confidence >= ENOUGH_TO_SWITCH and not guess.is_for(stays)
+    if speaks_another or is_for_another:
         return None
     return Route((stays.id,), f"the conversation stays with {stays.id}")
 
