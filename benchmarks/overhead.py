@@ -134,10 +134,11 @@ def report(measured: tuple[Measured, ...], rounds: int, notes: tuple[str, ...]) 
         f"Limits: {WHOLE_LIMIT_MS} ms, {PIECE_LIMIT_MS} ms, {SHARE_LIMIT * 100:.0f} % of one core. On time: within"
         " 20 ms of when the engine's pace has it due. A LiteLLM row is measured against the same engine program on TCP."
     )
+    niceness = os.getpriority(os.PRIO_PROCESS, 0)
     machine = (
         f"{platform.machine()}, {os.cpu_count()} cores shared with client, engine and whatever else ran (load"
         f" {os.getloadavg()[0]:.1f} at the end), Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"
-        f"{', all at real-time priority: the rest of the machine waited' if _is_real_time() else ''}"
+        f"{f', all at nice {niceness}' if niceness else ''}"
     )
     table = [
         f"| | {' | '.join(_COLUMNS)} |",
@@ -177,10 +178,6 @@ def main(words: list[str]) -> int:
         and mine.share <= SHARE_LIMIT
     )
     return 0 if kept else 1
-
-
-def _is_real_time() -> bool:
-    return os.sched_getscheduler(0) in {os.SCHED_FIFO, os.SCHED_RR}
 
 
 def _cpu_s(process: psutil.Process) -> float:
