@@ -79,14 +79,14 @@ class Inn:
         """Write the settings file."""
         self.settings_file.write_text(text)
 
-    def start(self) -> None:
-        """Start the server and return when it is ready."""
+    def start(self, is_ready: Callable[[], bool] | None = None) -> None:
+        """Start the server and return when it is ready: when it says so at its port, or as told."""
         assert self.process is None, "it runs already"
         with self.output_file.open("ab") as output:
             self.process = psutil.Popen(
                 command("up"), cwd=self.folder, env=self.environment(), stdout=output, stderr=output
             )
-        self.until(self._is_ready, READY_WITHIN_S)
+        self.until(is_ready or self.is_ready, READY_WITHIN_S)
 
     def wait(self) -> int:
         """Its exit code, once it has ended."""
@@ -121,7 +121,8 @@ class Inn:
             self.process.wait(GONE_WITHIN_S)
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """Whether it takes requests."""
         assert self.process is not None, "it was not started"
         assert self.process.poll() is None, f"it ended at once:\n{self.output()}"
         with suppress(OSError, http.client.HTTPException):

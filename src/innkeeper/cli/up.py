@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,7 +26,9 @@ def up(
     flags = {"host": host, "port": port, "budget": budget, "models_dir": models_dir, "home": home}
     named = {(name,): value for name, value in {**flags, "default_model": default_model}.items()}
     loaded = context.obj.settings(named)
-    _check_door(loaded)
+    free_port = _check_door(loaded)
+    if loaded.settings.port == 0:  # from here on it is a port like any other, told on the screen
+        loaded = context.obj.settings({**named, ("port",): str(free_port)})
 
     from innkeeper import assemble
     from innkeeper.cli.opening import opening, screen
@@ -39,8 +42,11 @@ def up(
     assemble.serve(loaded, found)
 
 
-def _check_door(loaded: Loaded) -> None:
-    """Say that home or address cannot be used before anything is searched or shown; the server itself asks again."""
+def _check_door(loaded: Loaded) -> int:
+    """The port that is free; says that home or address cannot be used before anything is searched or shown.
+
+    The server itself asks again.
+    """
     from innkeeper.api.exposure import check_exposure
     from innkeeper.api.server import listen
     from innkeeper.assemble import prepared_home
@@ -49,4 +55,5 @@ def _check_door(loaded: Loaded) -> None:
     settings = loaded.settings
     prepared_home(settings.home)
     check_exposure(settings.host, bool(key_file(loaded).keys()), settings.api.consents_to_open_network)
-    listen(settings.host, settings.port).close()
+    with closing(listen(settings.host, settings.port)) as door:
+        return int(door.getsockname()[1])
