@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from innkeeper.runtime import facts
-from innkeeper.runtime.catalog import Model
+from innkeeper.runtime.catalog import Catalog, Model
 from innkeeper.runtime.errors import ChainExhausted, EngineDied, InvalidRequest, LoadFailed, UnknownModel
 from innkeeper.runtime.messages import Began, Chunk, Done, Kind, Request
 from tests.runtime.conftest import Inn, OpenInn, echo_model
@@ -177,3 +177,14 @@ class TestWhoIsAsked:
                 await anext(chunks)
                 assert inn.runtime.candidate("r-2") == "primary"
             assert inn.runtime.candidate("r-2") is None
+
+
+class TestAReload:
+    async def test_that_changes_what_a_model_is_for_leaves_it_running(self, open_inn: OpenInn) -> None:
+        async with open_inn(PRIMARY, dice(), default="primary") as inn:
+            await answer(inn, question("roll 2d6+3"))
+            await inn.runtime.reload(Catalog((PRIMARY, replace(dice(), tasks=frozenset({"story"}))), "primary"))
+
+            assert (await who_answers(inn, question("tell me a story")))[0] == "dice"
+            assert (await who_answers(inn, question("roll 2d6+3")))[0] == "primary"
+            assert inn.echo.loads["dice"] == 1

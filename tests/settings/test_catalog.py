@@ -33,6 +33,8 @@ class TestCatalog:
         entry = {
             "file": "n.gguf",
             "kinds": ["chat"],
+            "tasks": ["mechanics", "character-creation"],
+            "languages": ["el", "English"],
             "context": 2048,
             "slots": 2,
             "cache_type": "q8_0",
@@ -50,6 +52,8 @@ class TestCatalog:
             MODELS / "n.gguf",
             frozenset({Kind.CHAT}),
         )
+        assert model.tasks == {"mechanics", "character_creation"}
+        assert model.languages == {"el", "en"}
         assert (model.context, model.slots, model.cache_type, model.keep_for_s) == (2048, 2, "q8_0", 9.0)
         assert (model.hold_s, model.pinned, model.waiting_limit) == (3.0, True, 5)
         assert (model.declared, model.options) == ({"ram": 1024**3}, {"gpu_layers": 3})

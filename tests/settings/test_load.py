@@ -139,6 +139,11 @@ class TestWhatIsWrong:
             ("api.open_to_network_without_keys = 'yes'", "the words 'yes, anyone who can reach this port may use it'"),
             ("models.a.cache_type = 'q9'", '"q8_0"'),
             ("models.a.kinds = ['chat', 'song']", 'must be "chat", "completion", "embedding" or "rerank"'),
+            ("models.a.tasks = ['mechanic']", 'no task that is known; did you mean "mechanics"?'),
+            ("models.a.tasks = 'fishing'", "there are mechanics, combat,"),
+            ("models.a.tasks = 3", 'it must be a list of tasks, such as ["mechanics"]'),
+            ("models.a.languages = ['greec']", 'no language that is known; did you mean "el"?'),
+            ("models.a.languages = ['tlh']", "there are el, en,"),
             ("models.a.options = {x = [1]}", "`models.a.options.x`"),
             ("llama_cpp.spare_child = 'perhaps'", "must be true or false"),
             ("home = 3", "`home` is 3; it must be a path in quotation marks"),
@@ -208,6 +213,8 @@ class TestVariables:
     def test_lists_truth_values_and_options_are_read_from_text(self, tmp_path: Path) -> None:
         environ = {
             "INNKEEPER_MODELS__A__KINDS": "chat, completion",
+            "INNKEEPER_MODELS__A__TASKS": "combat, character-creation",
+            "INNKEEPER_MODELS__A__LANGUAGES": "el,English",
             "INNKEEPER_MODELS__A__PINNED": "yes",
             "INNKEEPER_MODELS__A__OPTIONS__LAYERS": "3",
             "INNKEEPER_MODELS__A__OPTIONS__SCALE": "1.5",
@@ -219,6 +226,7 @@ class TestVariables:
         settings = read(tmp_path, environ=environ).settings
         model = settings.models["a"]
         assert sorted(model.kinds or ()) == ["chat", "completion"]
+        assert (model.tasks, model.languages) == (frozenset({"combat", "character_creation"}), frozenset({"el", "en"}))
         assert (model.pinned, model.memory) == (True, {"gpu0": 1024**3})
         assert model.options == {"layers": 3, "scale": 1.5, "mapped": False, "pooling": "mean"}
         assert settings.api.allowed_hosts == ("inn.local", "inn")
