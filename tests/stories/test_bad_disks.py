@@ -40,6 +40,8 @@ class TestAFullDisk:
             fresh_inn.until(lambda: "cannot be written" in fresh_inn.output())
             assert fresh_inn.say("good", request_id="later").status == 200
             assert fresh_inn.ending("later") == "answered"
+            assert fresh_inn.post("/models/good/unload").status == 200  # what was measured cannot be kept
+            assert fresh_inn.say("good").status == 200
             fresh_inn.close()
 
 

@@ -30,13 +30,14 @@ def inn(shelf: Shelf) -> Iterator[Inn]:
     """A good model among bad ones."""
     with an_inn() as inn:
         write_bad_files(inn.models, shelf.small)
+        write_llama(inn.models / "fickle.gguf")
         bad = "".join(f'{name} = {{file = "{name}.gguf"}}\n' for name in (*BAD, "missing"))
         inn.settings(
             f"""
             budget = "220 MiB"
             [models]
             good = {{file = "{shelf.small}", context = 512}}
-            other = {{file = "{shelf.middle}", context = 512}}
+            fickle = {{file = "fickle.gguf", context = 256}}
             vast = {{file = "{shelf.huge}", context = 16384, slots = 8}}
             {bad}
             """
@@ -63,6 +64,15 @@ class TestABadFile:
         assert "trouble" in inn.output()
         shown = inn.command("ps").out
         assert all(name in shown for name in troubled)
+
+    def test_that_comes_and_goes_while_the_inn_is_open_is_an_error_only_while_it_is_gone(self, inn: Inn) -> None:
+        file = inn.models / "fickle.gguf"
+        away = file.rename(inn.models / "away")
+        refused = inn.say("fickle")
+        assert refused.status in (500, 502)
+        assert str(file) in refused.error["message"]
+        away.rename(file)
+        inn.until(lambda: inn.say("fickle").status == 200)
 
     def test_in_the_models_folder_does_not_hide_the_good_ones(self, fresh_inn: Inn) -> None:
         write_bad_files(fresh_inn.models, write_llama(fresh_inn.models / "good.gguf"))

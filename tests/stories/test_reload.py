@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from shutil import copyfile
 
 import pytest
 
@@ -98,3 +99,12 @@ class TestReload:
         assert house.names() == {"stays"}
         assert house.generation("stays") == 1
         inn.until(lambda: len(inn.ps()["models"]) == 1)
+
+    def test_a_file_that_was_put_into_the_models_folder_is_found(self, fresh_inn: Inn, shelf: Shelf) -> None:
+        house = House(fresh_inn, shelf)
+        fresh_inn.start()
+        assert fresh_inn.say("new").error["code"] == "model_not_found"
+        copyfile(shelf.small, fresh_inn.models / "new.gguf")
+        house.reload()
+        assert house.names() == {"new"}
+        assert fresh_inn.say("new").status == 200
