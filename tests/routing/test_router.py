@@ -93,9 +93,9 @@ class TestManySuited:
 
 class TestAReason:
     def test_tells_who_failed_before(self) -> None:
-        chosen = Route(("meltemi", "primary"), "the text is Greek; meltemi speaks it")
+        chosen = Route(("meltemi", "primary"), "the text is Greek by its letters; meltemi speaks it")
 
         assert chosen.because_after([]) == chosen.because
         assert chosen.because_after([("meltemi", LoadFailed("no"))]) == (
-            "the text is Greek; meltemi speaks it; meltemi could not (load_failed)"
+            "the text is Greek by its letters; meltemi speaks it; meltemi could not (load_failed)"
         )

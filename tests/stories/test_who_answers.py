@@ -50,7 +50,7 @@ class TestARequestThatNamesNoModel:
     """C69, C70."""
 
     def test_goes_by_its_language(self, inn: Inn) -> None:
-        assert who(inn, "Πού πάμε απόψε;") == ("greek", "the text is Greek; greek speaks it")
+        assert who(inn, "Πού πάμε απόψε;") == ("greek", "the text is Greek by its letters; greek speaks it")
 
     def test_goes_by_its_words(self, inn: Inn) -> None:
         assert who(inn, "roll 2d6+3") == ("dice", 'the words speak of mechanics ("2d6", "roll"); dice does it')

@@ -22,9 +22,10 @@ from innkeeper.runtime.catalog import Catalog, Model
 from innkeeper.runtime.errors import InnkeeperError, InvalidRequest, NotSupported
 from innkeeper.runtime.messages import Kind, Request
 from innkeeper.runtime.routing.asked_text import asked_text, is_in_tool_loop
-from innkeeper.runtime.routing.language import Told, language_of
+from innkeeper.runtime.routing.language import language_of
 from innkeeper.runtime.routing.names import Language, Task, language_named, task_named
 from innkeeper.runtime.routing.tasks import Meant, task_of
+from innkeeper.runtime.routing.told import Told
 from innkeeper.runtime.routing.vocabulary import Vocabulary
 
 ENOUGH: Final = 0.5
@@ -154,7 +155,7 @@ def _by_language(guess: _Guess, needed: float, able: list[Model], stays: Model |
     if stays is not None and told.language.value in stays.languages:
         return None  # another that speaks it is no gain
     those = [model for model in able if told.language.value in model.languages and guess.is_for(model)]
-    return _route(those, guess, stays, f"the text is {told.language.english_name}; {{}} speaks it")
+    return _route(those, guess, stays, f"the text is {told.language.english_name} {told.because}; {{}} speaks it")
 
 
 def _by_words(guess: _Guess, needed: float, able: list[Model], stays: Model | None) -> Route | None:
