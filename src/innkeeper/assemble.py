@@ -25,7 +25,7 @@ from innkeeper.runtime.engine import Adapter
 from innkeeper.runtime.engines.echo import Echo
 from innkeeper.runtime.engines.llama_cpp import LlamaCpp
 from innkeeper.runtime.engines.llama_server import LlamaServer
-from innkeeper.runtime.errors import BadSettings, StateUnusable
+from innkeeper.runtime.errors import BadSettings, EngineMissing, StateUnusable
 from innkeeper.runtime.journal.journal import Journal
 from innkeeper.runtime.journal.log import LogSink
 from innkeeper.runtime.journal.prometheus import PrometheusSink
@@ -71,12 +71,11 @@ async def _serve(loaded: Loaded, found: Found) -> None:
         async with opened_adapters(loaded) as adapters:
             runtime = runtime_of(settings, catalog_of(settings, found), adapters, journal)
             metrics.watch(runtime.view)
-            async with runtime.running():
-                options = door_options(settings)
-                app = create_app(runtime, options, keys, metrics.page, created_s=int(time.time()))
-                server = Server(app, options, listener)
-                async with heeding_signals(server, runtime, loaded):
-                    await server.run()
+            options = door_options(settings)
+            app = create_app(runtime, options, keys, metrics.page, created_s=int(time.time()))
+            server = Server(app, options, listener)
+            async with heeding_signals(server, runtime, loaded), runtime.running():
+                await server.run()
 
 
 @asynccontextmanager
@@ -98,17 +97,30 @@ def adapters(loaded: Loaded) -> dict[str, Adapter]:
         EngineMissing: The llama-server that was set is not one.
     """
     settings = loaded.settings.llama_cpp
-    environment = dict(loaded.sources.environ)
-    on_path = shutil.which("llama-server", path=environment.get("PATH"))
-    program = settings.server_program or (Path(on_path) if on_path is not None else None)
     llama_cpp = LlamaCpp(
-        server=LlamaServer.probe(program, environment) if program is not None else None,
+        server=_llama_server(settings.server_program, dict(loaded.sources.environ)),
         has_spare=settings.spare_child,
         threads=settings.threads,
         learned=Learned(loaded.settings.home / "learned.sqlite"),
     )
     echo = Echo()
     return {llama_cpp.name: llama_cpp, echo.name: echo}
+
+
+def _llama_server(wanted: Path | None, environment: dict[str, str]) -> LlamaServer | None:
+    """The program that was set, else the one on the PATH; None takes our own worker.
+
+    One that merely lies on the PATH and does not work is passed over; `innkeeper doctor` says so.
+    """
+    if wanted is not None:
+        return LlamaServer.probe(wanted, environment)
+    on_path = shutil.which("llama-server", path=environment.get("PATH"))
+    if on_path is None:
+        return None
+    try:
+        return LlamaServer.probe(Path(on_path), environment)
+    except EngineMissing:
+        return None
 
 
 def runtime_of(settings: Settings, catalog: Catalog, engines: Mapping[str, Adapter], journal: Journal) -> Runtime:

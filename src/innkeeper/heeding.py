@@ -67,8 +67,9 @@ async def heeding_signals(server: Server, runtime: Runtime, loaded: Loaded) -> A
         server.close()
 
     def hang_up() -> None:
-        if had_terminal and not _has_terminal():
-            close()  # the window was shut: nobody meant "read the settings"
+        if had_terminal and not _has_terminal():  # the window was shut: nobody meant "read the settings"
+            _write_to_nobody()
+            close()
         else:
             reloading.is_wanted.set()
 
@@ -90,3 +91,13 @@ def _has_terminal() -> bool:
     except OSError:
         return False
     return True
+
+
+def _write_to_nobody() -> None:
+    """What would still be told to a terminal that is gone is told to nobody, and is no error."""
+    gone = os.fstat(0).st_rdev
+    nobody = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (1, 2):
+        if os.fstat(descriptor).st_rdev == gone:
+            os.dup2(nobody, descriptor)
+    os.close(nobody)

@@ -115,5 +115,5 @@ class Journal:
                 sink.name,
                 type(error).__name__,
                 error,
-                exc_info=error,
+                exc_info=None if isinstance(error, OSError) else error,  # the system's refusal needs no traceback
             )
