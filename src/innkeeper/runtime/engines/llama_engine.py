@@ -110,7 +110,9 @@ class LlamaCppEngine:
         clock = asyncio.get_running_loop().time
         began_s = clock()
         try:
-            self._launch = self._plan()
+            self._launch = await asyncio.to_thread(self._plan)  # a header with a large vocabulary takes 40 ms to read
+            if self._is_stopped:
+                raise LoadFailed(f"{self._model.id} was stopped while its file was read.")
             self._process = self._processes.take(self._log)
             self._has_process.set()
             await self._process.load(self._launch)
