@@ -52,17 +52,19 @@ class TestARequest:
     def test_for_embeddings_never_streams(self) -> None:
         assert not parsed(Kind.EMBEDDING, GOOD[Kind.EMBEDDING] | {"stream": True}).streams
 
-    def test_takes_task_and_priority_from_its_body(self) -> None:
-        request = parsed(Kind.CHAT, HELLO | {"metadata": {"task": "combat"}, "priority": 5})
+    def test_takes_task_conversation_and_priority_from_its_body(self) -> None:
+        metadata = {"task": "combat", "conversation": "evening/1"}
+        request = parsed(Kind.CHAT, HELLO | {"metadata": metadata, "priority": 5})
 
-        assert (request.task, request.priority) == ("combat", 5)
+        assert (request.task, request.conversation, request.priority) == ("combat", "evening/1", 5)
 
     def test_believes_its_headers_more_than_its_body(self) -> None:
-        hints = Hints(task="story", priority=0, patience_s=3.0, wait_at_most_s=20.0, hold_s=0.0)
+        hints = Hints(task="story", conversation="c", priority=0, patience_s=3.0, wait_at_most_s=20.0, hold_s=0.0)
 
-        request = parsed(Kind.CHAT, HELLO | {"metadata": {"task": "combat"}, "priority": 5}, hints)
+        metadata = {"task": "combat", "conversation": "evening/1"}
+        request = parsed(Kind.CHAT, HELLO | {"metadata": metadata, "priority": 5}, hints)
 
-        assert (request.task, request.priority) == ("story", 0)
+        assert (request.task, request.conversation, request.priority) == ("story", "c", 0)
         assert (request.patience_s, request.wait_at_most_s, request.hold_s) == (3.0, 20.0, 0.0)
 
     def test_treats_null_as_not_given(self) -> None:
@@ -175,6 +177,9 @@ class TestHints:
             ("x-innkeeper-task", b"two words"),
             ("x-innkeeper-task", b""),
             ("x-innkeeper-task", b"\xff"),
+            ("x-innkeeper-conversation", b"two words"),
+            ("x-innkeeper-conversation", b""),
+            ("x-innkeeper-conversation", b"x" * 201),
             ("x-innkeeper-priority", b"high"),
             ("x-innkeeper-priority", b"99999"),
             ("x-innkeeper-patience-s", b"-1"),
