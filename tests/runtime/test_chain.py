@@ -48,7 +48,10 @@ def attempts(inn: Inn) -> list[tuple[str, str]]:
 class TestTheBestCandidate:
     async def test_answers_what_it_declares(self, open_inn: OpenInn) -> None:
         async with open_inn(PRIMARY, greek(), dice(), default="primary") as inn:
-            assert await who_answers(inn, question("Πού πάμε;")) == ("meltemi", "the text is Greek by its letters; meltemi speaks it")
+            assert await who_answers(inn, question("Πού πάμε;")) == (
+                "meltemi",
+                "the text is Greek by its letters; meltemi speaks it",
+            )
             assert (await who_answers(inn, question("roll 2d6+3")))[0] == "dice"
             assert await who_answers(inn, question("good evening")) == ("primary", "the default model")
 
@@ -57,7 +60,9 @@ class TestTheBestCandidate:
             await answer(inn, question("Πού πάμε;"))
 
             (routed,) = [fact for fact in inn.facts() if isinstance(fact, facts.Routed)]
-            assert routed == facts.Routed("r-1", ("meltemi", "primary"), "the text is Greek by its letters; meltemi speaks it")
+            assert routed == facts.Routed(
+                "r-1", ("meltemi", "primary"), "the text is Greek by its letters; meltemi speaks it"
+            )
 
 
 class TestWhenTheBestFails:
