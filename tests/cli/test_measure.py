@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 
 from innkeeper.runtime.catalog import Model, Option
-from innkeeper.runtime.engine import Holding, Sizing
+from innkeeper.runtime.engine import Engine, Holding, Sizing
 from innkeeper.runtime.engines.echo import Echo
 from innkeeper.runtime.errors import EngineFailed, LoadFailed
 from innkeeper.runtime.memory.trial import Trial, try_out
@@ -25,7 +25,7 @@ class Learning(Echo):
         super().__init__()
         self.learned: list[Holding] = []
 
-    def learn(self, model: Model, holding: Holding) -> None:
+    def learn(self, model: Model, engine: Engine, holding: Holding) -> None:
         self.learned.append(holding)
 
 

@@ -28,7 +28,7 @@ async def run_once(adapter: LlamaCpp, model: Model) -> int:
     finally:
         await engine.stop()
     assert holding is not None
-    adapter.learn(model, holding)
+    adapter.learn(model, engine, holding)
     return holding.peak["ram"]
 
 

@@ -65,6 +65,16 @@ class TestReading:
             assert (alpha.held["ram"], alpha.sizing) == (300 + LEAST_MARGIN_BYTES, "measured")
             assert any(isinstance(fact, facts.SizeCorrected) for fact in inn.facts())
 
+    async def test_a_model_that_was_loaded_and_not_asked_keeps_its_charge(self, open_inn: OpenInn) -> None:
+        """C39: memory for its answers is not touched yet."""
+        async with open_inn(echo_model("alpha", 8 * GB, holds_ram=GB), budget=10 * GB) as inn:
+            inn.host.ram = PoolReading(total_bytes=10 * GB, free_bytes=10 * GB)
+            await inn.readings.read()
+            await inn.runtime.load("alpha")
+            inn.now[0] += 60
+            await inn.readings.read()
+            assert inn.residency.books.ledger.held_in("ram") == 8 * GB
+
     async def test_our_own_process_and_spares_are_charged(self, open_inn: OpenInn) -> None:
         async with open_inn(echo_model("alpha")) as inn:
             inn.host.own = 93

@@ -109,6 +109,9 @@ class Adapter(Protocol):
         """Seconds a load is expected to take before one has been measured: bytes ÷ link speed + a fixed cost."""
         ...
 
-    def learn(self, model: Model, holding: Holding) -> None:
-        """Remember what a finished run of `model` held, for the next `footprint`. Never raises for a full disk."""
+    def learn(self, model: Model, engine: Engine, holding: Holding) -> None:
+        """Remember what `engine`, a finished run of `model`, held, for the next `footprint`.
+
+        Another run of the same model may have begun. Never raises for a full disk.
+        """
         ...

@@ -106,6 +106,7 @@ class Runtime:
                                     yield Began(model, because, lease.waited_s, lease.load_s)
                                 if isinstance(chunk, Done):
                                     usage = chunk.usage
+                                    lease.has_answered = True
                                     self._rate(lease, usage)
                                 yield chunk  # stream
                 except InnkeeperError as error:

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from innkeeper.runtime.catalog import Bytes, Model, Option
-from innkeeper.runtime.engine import Footprint, Holding, Sizing
+from innkeeper.runtime.engine import Engine, Footprint, Holding, Sizing
 from innkeeper.runtime.engines.echo_answer import pieces, prompt_words, speak, whole
 from innkeeper.runtime.errors import BadSettings, EngineDied, LoadFailed, NotSupported, PromptTooLong
 from innkeeper.runtime.messages import Chunk, Done, Piece, Request
@@ -117,7 +117,7 @@ class Echo:
         """The delay set for it."""
         return EchoOptions.parse(model.options).load_s
 
-    def learn(self, model: Model, holding: Holding) -> None:
+    def learn(self, model: Model, engine: Engine, holding: Holding) -> None:
         """An echo holds what it was told to; there is nothing to learn."""
 
 

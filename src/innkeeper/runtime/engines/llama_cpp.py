@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from innkeeper.runtime.catalog import Model
-from innkeeper.runtime.engine import Footprint, Holding, Sizing
+from innkeeper.runtime.engine import Engine, Footprint, Holding, Sizing
 from innkeeper.runtime.engines.cores import usable_cores
 from innkeeper.runtime.engines.launch import POOLINGS, Launch, Role
 from innkeeper.runtime.engines.llama_engine import LlamaCppEngine, Processes
@@ -72,7 +72,6 @@ class LlamaCpp:
         self._processes: Processes = self._spare if server is None else ServerProcesses(server)
         self._logs: dict[str, LogRing] = {}
         self._learned = learned
-        self._latest: dict[str, LlamaCppEngine] = {}
         self.build = _worker_build() if server is None else f"llama-server {server.version}"
         """Which engine this is: what was learned of one build is not believed of another."""
 
@@ -121,9 +120,7 @@ class LlamaCpp:
         assert self._folder is not None, "an engine before the adapter was opened"
         socket = self._folder.socket_path()
         log = self._logs.setdefault(model.id, LogRing())
-        engine = LlamaCppEngine(model, lambda: self.launch(model, context, socket), self._processes, log, self._gpus)
-        self._latest[model.id] = engine
-        return engine
+        return LlamaCppEngine(model, lambda: self.launch(model, context, socket), self._processes, log, self._gpus)
 
     def footprint(self, model: Model, context: int | None = None) -> Footprint:
         """See `Adapter.footprint`.
@@ -152,10 +149,9 @@ class LlamaCpp:
             return START_S
         return known if known is not None else START_S + header.file_bytes / LINK_BYTES_PER_S
 
-    def learn(self, model: Model, holding: Holding) -> None:
+    def learn(self, model: Model, engine: Engine, holding: Holding) -> None:
         """See `Adapter.learn`."""
-        engine = self._latest.pop(model.id, None)
-        if self._learned is None or engine is None or engine.context is None:
+        if self._learned is None or not isinstance(engine, LlamaCppEngine) or engine.context is None:
             return
         try:
             header = _header(model)

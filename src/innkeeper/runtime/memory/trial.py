@@ -63,7 +63,7 @@ async def try_out(adapter: Adapter, model: Model, tell: Callable[[str], None], s
         await engine.stop()
     if holding is None:
         raise EngineFailed(f"What {model.id} holds cannot be read on this machine.")
-    adapter.learn(model, holding)
+    adapter.learn(model, engine, holding)
     return Trial(expected, holding, adapter.footprint(model), ready_s - began_s, tokens, done_s - ready_s)
 
 

@@ -68,6 +68,8 @@ class Lease:
     """Of the wait, the part in which the model was loading."""
     hold_s: float | None = None
     """Seconds to keep the model for the holder's next turn; read when the lease is returned."""
+    has_answered: bool = False
+    """Whether an answer was given to its end; read when the lease is returned."""
 
 
 @dataclass(slots=True)
@@ -80,7 +82,7 @@ class Running:
     holding: Holding | None = None
     """The latest reading; None before the first."""
     answers: int = 0
-    """Leases that were returned."""
+    """Leases under which an answer was given to its end: before the first, not all of its memory is touched."""
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     loading: asyncio.Task[None] | None = None
     watching: asyncio.Task[None] | None = None
@@ -152,7 +154,7 @@ class Keeper:
             raise
         finally:
             running = self._running.get(model)
-            if running is not None and running.generation == lease.generation:
+            if running is not None and running.generation == lease.generation and lease.has_answered:
                 running.answers += 1
             self._tell(Returned(ticket, lease.hold_s, was_served))
 
@@ -258,11 +260,17 @@ class Keeper:
     async def _look_again(self, model: Model) -> None:
         """A file that could not be read may have been mended since; if not, its trouble is the answer."""
         terms, trouble = await asyncio.to_thread(self._sizes, (model,))
+        if not self._is_current(model):
+            return
         if model.id in trouble:
             self._trouble[model.id] = trouble[model.id]
             raise copy(trouble[model.id])
         self._trouble.pop(model.id, None)
         self._tell(Sized(model.id, _known(terms[model.id])))
+
+    def _is_current(self, model: Model) -> bool:
+        """Whether the catalogue still has it like that: it may have changed while a thread read files."""
+        return model.id in self._catalog and self._catalog.get(model.id) == model
 
     # ---- leases ----
 
@@ -382,14 +390,17 @@ class Keeper:
         self._note(facts.EngineLeft(model.id, running.generation, why, holding.peak if holding else {}))
         self._tell(Gone(model.id, running.generation, why))
         if holding is not None and running.answers:  # an unused load has not touched all of its memory
-            terms = await asyncio.to_thread(self._learn, model, holding)
-            if terms is not None and model.id in self._catalog:
-                self._tell(Sized(model.id, _known(terms)))
+            await asyncio.to_thread(self._adapters[model.engine].learn, model, running.engine, holding)
+            await self._size_anew(model.id)
 
-    def _learn(self, model: Model, holding: Holding) -> Terms | None:
-        self._adapters[model.engine].learn(model, holding)
-        terms, _ = self._sizes((model,))
-        return terms[model.id] if terms[model.id].needs is not None else None
+    async def _size_anew(self, model_id: str) -> None:
+        """What was learned counts for the next load of the entry that the catalogue has now, if there is one."""
+        if model_id not in self._catalog:
+            return
+        model = self._catalog.get(model_id)
+        terms, trouble = await asyncio.to_thread(self._sizes, (model,))
+        if not trouble and self._is_current(model):
+            self._tell(Sized(model_id, _known(terms[model_id])))
 
     async def close(self, grace_s: float = 0.0) -> None:
         """Refuse whoever waits, let running answers finish for `grace_s`, return when every engine is gone."""
