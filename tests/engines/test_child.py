@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import sys
@@ -141,6 +142,21 @@ class TestLeaving:
             await theirs.gone()
 
             assert (ours.was_killed, theirs.was_killed) == (False, True)
+
+    async def test_a_child_that_cannot_be_watched_does_not_live(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        pids: list[int] = []
+
+        def refuse(pid: int) -> int:
+            pids.append(pid)
+            raise OSError(errno.EMFILE, "Too many open files")
+
+        monkeypatch.setattr(os, "pidfd_open", refuse)
+        before = open_descriptors()
+        child = Child("test", LogRing())
+        with pytest.raises(OSError, match="Too many"):
+            child.spawn([sys.executable, "-I", "-S", "-c", WAITS])
+
+        assert (is_alive(pids[0]), child.is_running, open_descriptors()) == (False, False, before)
 
     async def test_no_descriptor_is_left(self) -> None:
         before = open_descriptors()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from innkeeper.runtime.engines.unix_http import KEPT_CONNECTIONS, ConnectionLost, UnixHttp
+from innkeeper.runtime.engines.unix_http import KEPT_CONNECTIONS, ConnectionLost, Exchange, UnixHttp
 
 LIMIT_S = 20.0
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -43,6 +43,19 @@ class Server:
             self.left.set()
         finally:
             writer.close()
+
+
+class Wire(asyncio.Transport):
+    """A transport that takes everything and leads nowhere."""
+
+    def write(self, data: object) -> None:
+        pass
+
+    def pause_reading(self) -> None:
+        pass
+
+    def resume_reading(self) -> None:
+        pass
 
 
 @asynccontextmanager
@@ -161,6 +174,17 @@ class TestBadEnds:
             http.release(exchange)
 
             await server.left.wait()
+
+    async def test_a_connection_with_a_rest_that_nobody_read_is_not_used_again(self) -> None:
+        exchange = Exchange()
+        exchange.connection_made(Wire())
+        exchange.send(b"", b"")
+        exchange.data_received(chunked(b"x" * 300_000) + END)
+
+        before = exchange.can_be_used_again
+        await exchange.body()
+
+        assert (before, exchange.can_be_used_again) == (False, True)
 
     async def test_who_leaves_before_the_first_byte_closes_the_connection(self, short_path: Path) -> None:
         server = Server(b"HTTP/1.1 ")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from innkeeper.runtime import facts
+from innkeeper.runtime.engines.echo import EchoEngine
 from innkeeper.runtime.errors import (
     Closing,
     DoesNotFit,
@@ -113,6 +114,15 @@ class TestRefusing:
             assert [type(chunk) for chunk in heard] == [Began, Piece]
             assert ending(inn).outcome == "engine_died"
 
+    async def test_a_fault_of_ours_is_not_taken_for_a_caller_who_left(
+        self, open_inn: OpenInn, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(EchoEngine, "run", lambda *_: 1 / 0)
+        async with open_inn(echo_model("alpha")) as inn:
+            with pytest.raises(ZeroDivisionError):
+                await answer(inn, question())
+            assert ending(inn).outcome == "internal"
+
 
 class TestLeaving:
     async def test_a_caller_who_leaves_in_mid_answer_gives_the_model_back(self, open_inn: OpenInn) -> None:
@@ -181,7 +191,16 @@ class TestOperators:
             inn.runtime.give_back(lease)
             assert inn.runtime.view().serving == 0
 
-    @pytest.mark.parametrize("never", ["l-999", "l-x", "", "l--1"])
+    async def test_what_a_request_holds_is_no_lease_to_be_given_back(self, open_inn: OpenInn) -> None:
+        """C05: its model would count as unused while it answers."""
+        async with open_inn(echo_model("alpha")) as inn, aclosing(inn.runtime.serve(question())) as chunks:
+            await anext(chunks)
+            (ticket,) = inn.residency.books.leases
+            with pytest.raises(InvalidRequest, match="never was a lease"):
+                inn.runtime.give_back(f"l-{ticket}")
+            assert inn.runtime.view().serving == 1
+
+    @pytest.mark.parametrize("never", ["l-999", "l-x", "", "l--1", "l-" + "9" * 5_000])
     async def test_what_never_was_a_lease_is_named(self, open_inn: OpenInn, never: str) -> None:
         async with open_inn(echo_model("alpha")) as inn:
             with pytest.raises(InvalidRequest, match="never was a lease"):

@@ -66,7 +66,8 @@ async def _watch(receive: Receive, caller: asyncio.Timeout) -> None:
 
 
 def _end(caller: asyncio.Timeout) -> None:
-    caller.reschedule(asyncio.get_running_loop().time())
+    if not caller.expired():  # who is leaving already cannot be sent away again
+        caller.reschedule(asyncio.get_running_loop().time())
 
 
 def _closing() -> Closing:

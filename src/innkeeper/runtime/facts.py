@@ -68,7 +68,7 @@ class Finished:
     request: str
     model: str | None
     outcome: str
-    """"answered", "abandoned" when the caller left, else the code of an error."""
+    """"answered", "abandoned" when the caller left, "internal" for a fault of ours, else the code of an error."""
     took_s: float
     usage: Usage
 

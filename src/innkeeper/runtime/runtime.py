@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 
@@ -80,7 +81,7 @@ class Runtime:
         exactly one `Finished`, also when its caller leaves.
         """
         began_s = self._seconds()
-        outcome, answered_by, usage = "abandoned", request.model, Usage()
+        outcome, answered_by, usage = "internal", request.model, Usage()  # until something else is known: our fault
         self.journal.record(facts.Asked(request.id, request.kind.value, request.model, request.task, request.client))
         try:
             if not self._is_ready:
@@ -120,6 +121,9 @@ class Runtime:
             raise ChainExhausted(tuple(failures))
         except InnkeeperError as error:
             outcome = error.code
+            raise
+        except (asyncio.CancelledError, GeneratorExit):
+            outcome = "abandoned"
             raise
         finally:  # record
             took_s = self._seconds() - began_s
@@ -202,7 +206,7 @@ class Runtime:
             InvalidRequest: It never was the id of a lease.
         """
         number = lease_id.removeprefix("l-")
-        if not number.isdecimal() or not self._keeper.was_given(int(number)):
+        if not number.isdecimal() or len(number) > 18 or not self._keeper.was_given(int(number)):
             raise InvalidRequest(f"There never was a lease {lease_id[:40]!r}.", param="lease")
         self._keeper.give_back(int(number))
 

@@ -83,12 +83,20 @@ class Child:
             self._exit_fd = os.pidfd_open(self._process.pid)
         except BaseException:
             os.close(output)
+            self._abandon()
             raise
         finally:
             os.close(theirs)
         self._output_fd = output
         loop.add_reader(self._exit_fd, self._exited)
         loop.add_reader(output, self._drain)
+
+    def _abandon(self) -> None:
+        """A process whose exit cannot be watched must not live: nobody would ever end it."""
+        if self._process is not None:
+            self._signal(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
 
     async def gone(self) -> str:
         """Return when the process has been reaped and its memory is back, with the reason in words."""

@@ -96,8 +96,11 @@ class Exchange(asyncio.Protocol):
 
     @property
     def can_be_used_again(self) -> bool:
-        """Whether the answer is complete and both ends keep the connection."""
-        return self._is_complete and self._may_be_kept and not self._is_lost
+        """Whether the answer was read to its end and both ends keep the connection.
+
+        With a rest that nobody read, reading may be paused, and the next answer would never arrive.
+        """
+        return self._is_complete and not self._parts and self._may_be_kept and not self._is_lost
 
     @property
     def is_lost(self) -> bool:

@@ -165,8 +165,11 @@ class Keeper:
         return ticket
 
     def was_given(self, ticket: int) -> bool:
-        """Whether a ticket of this number was ever handed to the machine."""
-        return 0 < ticket <= self._residency.books.last_ticket
+        """Whether a lease of this number may have been borrowed. What a request holds or waits for never was."""
+        books = self._residency.books
+        lease = books.leases.get(ticket)
+        is_a_requests = ticket in books.queue or (lease is not None and lease.expires_at_s is None)
+        return 0 < ticket <= books.last_ticket and not is_a_requests
 
     def give_back(self, ticket: int) -> None:
         """End a borrowed lease. One that has expired already changes nothing."""
