@@ -13,6 +13,7 @@ from innkeeper.runtime.catalog import Model
 from innkeeper.runtime.engine import Engine
 from innkeeper.runtime.engines.llama_cpp import LlamaCpp
 from innkeeper.runtime.engines.prompt_length import may_be_too_long
+from innkeeper.runtime.engines.unix_http import UnixHttp
 from innkeeper.runtime.errors import InvalidRequest, NotSupported, PromptTooLong
 from innkeeper.runtime.messages import Kind, Request
 from tests.engines.asking import ask, chat, completion, done, embedding, rerank
@@ -95,6 +96,23 @@ class TestPassing:
         answers = await asyncio.gather(ask(talker, Request("r", Kind.CHAT, body)), return_exceptions=True)
 
         assert isinstance(answers[0], (list, InvalidRequest, NotSupported)), answers
+
+    async def test_of_many_texts_only_those_that_could_be_too_long_are_counted(
+        self, adapter: LlamaCpp, tiny_embedder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        engine = await started(adapter, tiny_embedder, Kind.EMBEDDING)
+        counted: list[str] = []
+        post = UnixHttp.post
+
+        async def noting(http: UnixHttp, target: str, body: bytes) -> tuple[int, bytes]:
+            counted.append(target)
+            return await post(http, target, body)
+
+        monkeypatch.setattr(UnixHttp, "post", noting)
+        await ask(engine, embedding(["a few words"] * 50 + ["word " * 40]))
+        await engine.stop()
+
+        assert counted == ["/tokenize"]
 
     def test_a_short_body_is_not_even_counted(self) -> None:
         assert not may_be_too_long(b"x" * 100, 256)

@@ -33,6 +33,11 @@ async def spare() -> AsyncIterator[Spare]:
     await spare.close()
 
 
+def ends_early(pid: int) -> int:
+    """How readily the system ends a process when memory runs out."""
+    return int(Path(f"/proc/{pid}/oom_score_adj").read_text())
+
+
 class TestSpare:
     async def test_the_worker_that_waited_is_the_one_handed_out(self, spare: Spare) -> None:
         (waiting,) = children()
@@ -42,6 +47,11 @@ class TestSpare:
         assert worker.child.pid == waiting
         await worker.child.stop()
         worker.let_go()
+
+    async def test_the_system_ends_it_before_the_server_when_memory_runs_out(self, spare: Spare) -> None:
+        (waiting,) = children()
+
+        assert ends_early(waiting) > ends_early(os.getpid())
 
     async def test_without_one_a_new_worker_is_started(self) -> None:
         spare = Spare(is_wanted=False)

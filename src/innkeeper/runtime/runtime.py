@@ -186,7 +186,7 @@ class Runtime:
         await self._keeper.unload(model, force=force)
 
     def pin(self, model: str, pinned: bool) -> None:
-        """Say whether `model` may be chosen to make room. A pinned one is loaded as soon as there is room."""
+        """Say whether `model` may be chosen to make room, from now until the server ends. Loads nothing."""
         self.catalog.get(model)
         self._keeper.tell(PinSet(model, pinned))
 

@@ -213,7 +213,7 @@ class LlamaCppEngine:
         limit = launch.context
         if not may_be_too_long(body, limit):
             return
-        needed = await prompt_tokens(http, request, body)
+        needed = await prompt_tokens(http, request, body, limit)
         if needed is None:
             return
         if launch.role is Role.GENERATES:

@@ -1,8 +1,9 @@
 """How many tokens a prompt has, asked of the engine itself before the work is given to it.
 
 The engine refuses a prompt that is too long too, but only when a slot is free; here the caller learns it at once.
-Most requests pay nothing: a token is at least one byte, so a short body cannot be a long prompt. Where counting
-does not work (a picture in the prompt, an old engine) the engine's own refusal stands.
+Most requests pay nothing: a token is at least one byte, so a short body cannot be a long prompt, and of many texts
+in one body only the long ones are counted. Where counting does not work (a picture in the prompt, an old engine) the
+engine's own refusal stands.
 """
 
 from __future__ import annotations
@@ -22,12 +23,13 @@ def may_be_too_long(body: bytes, limit_tokens: int) -> bool:
     return len(body) + TEMPLATE_TOKENS > limit_tokens
 
 
-async def prompt_tokens(http: UnixHttp, request: Request, body: bytes) -> int | None:
-    """Tokens of the longest prompt in the request; None where they cannot be counted.
+async def prompt_tokens(http: UnixHttp, request: Request, body: bytes, limit_tokens: int) -> int | None:
+    """Tokens of the longest prompt in the request; None where none can be over the limit, or they cannot be counted.
 
     Raises:
         OSError: The engine is gone.
     """
+    surely_short_bytes = limit_tokens - TEMPLATE_TOKENS
     match request.kind:
         case Kind.CHAT:
             status, answer = await http.post("/apply-template", body)
@@ -35,20 +37,25 @@ async def prompt_tokens(http: UnixHttp, request: Request, body: bytes) -> int | 
                 return None
             return await _tokens(http, json.loads(answer)["prompt"])
         case Kind.COMPLETION:
-            return await _longest(http, _inputs(request.body, "prompt"))
+            return await _longest(http, _inputs(request.body, "prompt"), surely_short_bytes)
         case Kind.EMBEDDING:
-            return await _longest(http, _inputs(request.body, "input"))
+            return await _longest(http, _inputs(request.body, "input"), surely_short_bytes)
         case Kind.RERANK:
-            query = await _longest(http, _inputs(request.body, "query"))
-            document = await _longest(http, _inputs(request.body, "documents"))
-            return None if query is None or document is None else query + document
+            query = request.body.get("query")
+            if not isinstance(query, str):
+                return None
+            documents = _inputs(request.body, "documents")
+            document = await _longest(http, documents, surely_short_bytes - _bytes(query))
+            asked = await _tokens(http, query) if document is not None else None
+            return None if asked is None or document is None else asked + document
 
 
-async def _longest(http: UnixHttp, prompts: list[Any]) -> int | None:  # JSON from outside
+async def _longest(http: UnixHttp, prompts: list[Any], surely_short_bytes: int) -> int | None:  # JSON from outside
     counts = []
     for prompt in prompts:
         if isinstance(prompt, str):
-            counts.append(await _tokens(http, prompt))
+            if _bytes(prompt) > surely_short_bytes:
+                counts.append(await _tokens(http, prompt))
         elif isinstance(prompt, list) and all(isinstance(token, int) for token in prompt):
             counts.append(len(prompt))
     known = [count for count in counts if count is not None]
@@ -61,6 +68,10 @@ def _inputs(body: Body, field: str) -> list[Any]:  # JSON from outside
     if isinstance(value, list) and not all(isinstance(item, int) for item in value):
         return value
     return [value]
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
 
 
 async def _tokens(http: UnixHttp, text: str) -> int | None:

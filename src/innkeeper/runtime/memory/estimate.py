@@ -9,7 +9,7 @@
     program    the child itself: Python, llama.cpp, vocabulary, HTTP server, requests
 
 Everything but `compute` and `program` follows from llama.cpp's own arithmetic. The factors of those two were
-fitted to 30 measured children and hold for the options of `EngineOptions` on CPU: docs/memory.md.
+fitted to 41 measured children and hold for the options of `EngineOptions` on CPU: docs/memory.md.
 """
 
 from __future__ import annotations

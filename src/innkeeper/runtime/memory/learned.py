@@ -163,7 +163,7 @@ class Learned:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         database = sqlite3.connect(self._path, timeout=_BUSY_LIMIT_S)
         try:
-            # Learning happens on the event loop: 0.4 ms instead of 20, and what a power cut costs is learned again.
+            # Others wait for the lock meanwhile: 0.4 ms instead of 20, and what a power cut costs is learned again.
             database.execute("PRAGMA synchronous = OFF")
             _migrate(database)
         except BaseException:
