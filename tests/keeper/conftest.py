@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 
 import pytest
 
 from innkeeper.runtime.catalog import Catalog, Model, Option
 from innkeeper.runtime.engines.echo import Echo
 from innkeeper.runtime.facts import Fact
-from innkeeper.runtime.messages import Kind
+from innkeeper.runtime.messages import Kind, Request
 from innkeeper.runtime.residency.callers import Rules
-from innkeeper.runtime.residency.keeper import Keeper
+from innkeeper.runtime.residency.keeper import Ask, Keeper
 from innkeeper.runtime.residency.machine import Residency
 
 
@@ -69,6 +69,21 @@ def echo_model(
         keep_for_s=keep_for_s,
         options={"needs_ram": size, **options},
     )
+
+
+def question(model: str) -> Request:
+    return Request("r-1", Kind.COMPLETION, {"model": model, "prompt": "one two three"}, model, streams=True)
+
+
+async def ask(house: House, model: str, client: str = "") -> int:
+    """Lease, have the whole answer said, give back; returns the number of chunks."""
+    async with (
+        house.keeper.lease(model, Ask(client=client)) as lease,
+        aclosing(lease.engine.run(question(model))) as chunks,
+    ):
+        said = len([chunk async for chunk in chunks])
+        lease.has_answered = True
+        return said
 
 
 OpenHouse = Callable[..., AbstractAsyncContextManager[House]]

@@ -9,7 +9,6 @@ from contextlib import aclosing
 import pytest
 
 from innkeeper.runtime.catalog import Catalog
-from innkeeper.runtime.engine import Engine
 from innkeeper.runtime.errors import (
     BadSettings,
     Closing,
@@ -23,25 +22,9 @@ from innkeeper.runtime.errors import (
     UnknownModel,
 )
 from innkeeper.runtime.facts import EngineLeft, Evicted
-from innkeeper.runtime.messages import Kind, Request
 from innkeeper.runtime.residency.callers import Rules
 from innkeeper.runtime.residency.keeper import Ask
-from tests.keeper.conftest import House, OpenHouse, echo_model
-
-
-def question(model: str) -> Request:
-    return Request("r-1", Kind.COMPLETION, {"model": model, "prompt": "one two three"}, model, streams=True)
-
-
-async def ask(house: House, model: str, client: str = "") -> int:
-    """Lease, have the whole answer said, give back; returns the number of chunks."""
-    async with (
-        house.keeper.lease(model, Ask(client=client)) as lease,
-        aclosing(lease.engine.run(question(model))) as chunks,
-    ):
-        said = len([chunk async for chunk in chunks])
-        lease.has_answered = True
-        return said
+from tests.keeper.conftest import OpenHouse, ask, echo_model, question
 
 
 class TestLeasing:
@@ -360,48 +343,6 @@ class TestChangingTheCatalogue:
             await house.until(lambda: house.state("alpha") == "cold")
             async with house.keeper.lease("alpha"):
                 assert house.residency.books.ledger.held_in("ram") == 120
-
-    async def test_a_changed_model_does_not_go_by_what_was_learned_of_the_one_before(
-        self, open_house: OpenHouse
-    ) -> None:
-        """C31: its next load would hold too few bytes."""
-        async with open_house(echo_model("alpha", 100)) as house:
-            await ask(house, "alpha")
-            await house.keeper.reload(Catalog((echo_model("alpha", 120),)))
-            await house.until(lambda: house.residency.books.residents["alpha"].state.value == "cold")
-            await house.until(lambda: not any(task.get_name() == "stop alpha" for task in asyncio.all_tasks()))
-            async with house.keeper.lease("alpha"):
-                assert house.residency.books.ledger.held_in("ram") == 120
-
-
-class TestLearning:
-    async def test_is_of_the_run_that_ended_also_when_the_next_has_begun(
-        self, open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        async with open_house(echo_model("alpha", prompt_s=1.0)) as house:
-            learned: list[Engine] = []
-            monkeypatch.setattr(house.echo, "learn", lambda model, engine, holding: learned.append(engine))
-            house.gate.let_pass()
-            await ask(house, "alpha")
-            first = house.echo.newest["alpha"]
-            leaving = asyncio.create_task(house.keeper.unload("alpha"))
-            await asyncio.sleep(0)
-            await ask(house, "alpha")
-            await leaving
-            await house.until(lambda: bool(learned))
-
-        assert learned[0] is first
-
-    async def test_there_is_nothing_to_learn_of_a_model_that_was_loaded_and_not_asked(
-        self, open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        async with open_house(echo_model("alpha")) as house:
-            learned: list[Engine] = []
-            monkeypatch.setattr(house.echo, "learn", lambda model, engine, holding: learned.append(engine))
-            await house.keeper.load("alpha")
-            await house.keeper.unload("alpha")
-
-        assert learned == []
 
 
 class TestStress:

@@ -16,8 +16,8 @@ from typing import Final, Self
 
 from innkeeper.runtime import facts
 from innkeeper.runtime.catalog import Catalog, Model
-from innkeeper.runtime.engine import Adapter, Engine, Footprint, Holding
-from innkeeper.runtime.errors import EngineDied, EngineFailed, EngineMissing, InnkeeperError, LoadFailed
+from innkeeper.runtime.engine import Adapter, Engine, Holding
+from innkeeper.runtime.errors import EngineDied, EngineFailed, InnkeeperError, LoadFailed
 from innkeeper.runtime.facts import Note
 from innkeeper.runtime.residency.machine import Residency
 from innkeeper.runtime.residency.signals import (
@@ -34,12 +34,12 @@ from innkeeper.runtime.residency.signals import (
     Returned,
     Signal,
     Sized,
-    Terms,
     Tick,
     Unload,
     UnloadWanted,
     Wanted,
 )
+from innkeeper.runtime.residency.sizing import Sizes
 
 SMALLER_CONTEXT: Final = 1024
 """Tokens of the second try after an automatic context ran out of memory."""
@@ -113,7 +113,8 @@ class Keeper:
         self._tickets = count(1)
         self._answers: dict[int, asyncio.Future[tuple[Grant, Running]]] = {}
         self._running: dict[str, Running] = {}
-        self._trouble: dict[str, InnkeeperError] = {}
+        self._sizes = Sizes(adapters)
+        self._trouble: Mapping[str, InnkeeperError] = {}
         self._tasks = asyncio.TaskGroup()
         self._timer: asyncio.TimerHandle | None = None
         self.moved_at_s: float | None = None
@@ -225,7 +226,7 @@ class Keeper:
 
     async def reload(self, catalog: Catalog) -> None:
         """From now on these models exist. Unchanged ones keep running, changed ones load anew, others drain."""
-        terms, trouble = await asyncio.to_thread(self._sizes, tuple(catalog))
+        terms, trouble = await asyncio.to_thread(self._sizes.read, tuple(catalog))
         self._catalog = catalog
         self._trouble = trouble
         self._tell(CatalogSet(terms))
@@ -233,43 +234,18 @@ class Keeper:
         if pinned:
             self._tell(PreloadWanted(pinned, "pinned"))
 
-    def _sizes(self, models: tuple[Model, ...]) -> tuple[dict[str, Terms], dict[str, InnkeeperError]]:
-        terms: dict[str, Terms] = {}
-        trouble: dict[str, InnkeeperError] = {}
-        for model in models:
-            try:
-                terms[model.id] = self._terms(model)
-            except InnkeeperError as error:
-                trouble[model.id] = error
-                terms[model.id] = _terms_without_size(model)
-        return terms, trouble
-
-    def _terms(self, model: Model) -> Terms:
-        adapter = self._adapters.get(model.engine)
-        if adapter is None:
-            known = ", ".join(sorted(self._adapters))
-            raise EngineMissing(f"{model.id} names the engine {model.engine!r}; this installation has {known}.")
-        return Terms(
-            needs=adapter.footprint(model),
-            load_s=adapter.load_s(model),
-            slots=model.slots,
-            keep_for_s=model.keep_for_s,
-            hold_s=model.hold_s,
-            pinned=model.pinned,
-            waiting_limit=model.waiting_limit,
-            identity=_identity(model),
-        )
-
     async def _look_again(self, model: Model) -> None:
-        """A file that could not be read may have been mended since; if not, its trouble is the answer."""
-        terms, trouble = await asyncio.to_thread(self._sizes, (model,))
+        """Size it anew. A file that could not be read may have been mended; if not, its trouble is the answer."""
+        size, trouble = await asyncio.to_thread(self._sizes.size, model)
         if not self._is_current(model):
             return
-        if model.id in trouble:
-            self._trouble[model.id] = trouble[model.id]
-            raise copy(trouble[model.id])
-        self._trouble.pop(model.id, None)
-        self._tell(Sized(model.id, _known(terms[model.id])))
+        others = {name: error for name, error in self._trouble.items() if name != model.id}
+        if size is None:
+            assert trouble is not None, f"{model.id} has neither a size nor trouble"
+            self._trouble = others | {model.id: trouble}
+            raise copy(trouble)
+        self._trouble = others
+        self._tell(Sized(model.id, size))
 
     def _is_current(self, model: Model) -> bool:
         """Whether the catalogue still has it like that: it may have changed while a thread read files."""
@@ -280,7 +256,7 @@ class Keeper:
     async def _obtain(self, model: str, ask: Ask, ticket: int) -> Lease:
         entry = self._catalog.get(model)
         began_s = self._seconds()
-        if model in self._trouble:
+        if model in self._trouble or (model not in self._running and self._sizes.is_outdated(entry)):
             await self._look_again(entry)
         answer = self._answers[ticket] = asyncio.get_running_loop().create_future()
         wanted = Wanted(
@@ -401,9 +377,9 @@ class Keeper:
         if model_id not in self._catalog:
             return
         model = self._catalog.get(model_id)
-        terms, trouble = await asyncio.to_thread(self._sizes, (model,))
-        if not trouble and self._is_current(model):
-            self._tell(Sized(model_id, _known(terms[model_id])))
+        size, _ = await asyncio.to_thread(self._sizes.size, model)
+        if size is not None and self._is_current(model):
+            self._tell(Sized(model_id, size))
 
     async def close(self, grace_s: float = 0.0) -> None:
         """Refuse whoever waits, let running answers finish for `grace_s`, return when every engine is gone."""
@@ -418,20 +394,3 @@ class Keeper:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _identity(model: Model) -> object:
-    """What makes two entries the same load: all that the engine is started with."""
-    options = tuple(sorted(model.options.items()))
-    return (model.engine, model.file, model.context, model.slots, model.cache_type, model.kinds, options)
-
-
-def _known(terms: Terms) -> Footprint:
-    assert terms.needs is not None, "sized without trouble, and no size"
-    return terms.needs
-
-
-def _terms_without_size(model: Model) -> Terms:
-    return Terms(
-        needs=None, slots=model.slots, keep_for_s=model.keep_for_s, pinned=model.pinned, identity=_identity(model)
-    )
