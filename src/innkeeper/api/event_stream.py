@@ -38,6 +38,8 @@ class EventStream:
         self._began: Began | None = None
         self._sent_at_s = self._loop.time()
         self._is_sending = False
+        self._has_sent = False
+        """Whether a piece left since the timer looked last: cheaper than a clock for each."""
         self._timer: asyncio.TimerHandle | None = None
         self._heartbeat: asyncio.Task[None] | None = None
         self.has_started = False
@@ -68,12 +70,11 @@ class EventStream:
             await self._end_heartbeat()
         if not self.has_started:
             await self._start()
-        self._is_sending = True  # as `_deliver` does, without two more calls for each word of each answer
-        try:
-            await self._send({"type": "http.response.body", "body": sse.event(document), "more_body": True})
-        finally:
-            self._is_sending = False
-            self._sent_at_s = self._loop.time()
+        # As `_deliver` does, with nothing around it for each word of each answer: if it raises, the stream is over.
+        self._is_sending = True
+        await self._send({"type": "http.response.body", "body": sse.event(document), "more_body": True})
+        self._is_sending = False
+        self._has_sent = True
 
     async def done(self) -> None:
         """The answer is complete."""
@@ -114,6 +115,9 @@ class EventStream:
         self._timer.cancel()
 
     def _look(self) -> None:
+        if self._has_sent:
+            self._has_sent = False
+            self._sent_at_s = self._loop.time()
         quiet_s = self._loop.time() - self._sent_at_s
         next_look_s = self._heartbeat_s - quiet_s
         if next_look_s <= 0:

@@ -116,13 +116,12 @@ class Ask:
                     aclosing(self._house.runtime.serve(request)) as chunks,
                 ):
                     async for chunk in chunks:
-                        match chunk:
-                            case Piece(data):
-                                await stream.piece(data)
-                            case Began():
-                                await stream.began(chunk)
-                            case Done():
-                                await stream.done()
+                        if isinstance(chunk, Piece):  # asked first, and not by a pattern: this is once for every word
+                            await stream.piece(chunk.data)
+                        elif isinstance(chunk, Began):
+                            await stream.began(chunk)
+                        else:
+                            await stream.done()
             except InnkeeperError as error:
                 if not stream.has_started:
                     raise

@@ -64,7 +64,7 @@ class Exchange(asyncio.Protocol):
             ConnectionLost: The engine's end closed first.
         """
         while not self._has_headers:
-            await self._wait()
+            await self._next_news()
 
     async def part(self) -> bytes | None:
         """The next part of the body, cut anywhere; None at its end.
@@ -75,7 +75,7 @@ class Exchange(asyncio.Protocol):
         while not self._parts:
             if self._is_complete:
                 return None
-            await self._wait()
+            await self._next_news()
         part = self._parts.popleft()
         self.unread_bytes -= len(part)
         if self._is_paused and self.unread_bytes < _PAUSE_AT_BYTES // 2 and self._transport is not None:
@@ -112,14 +112,11 @@ class Exchange(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    async def _wait(self) -> None:
+    def _next_news(self) -> asyncio.Future[None]:
         if self._is_lost:
             raise ConnectionLost("the engine closed the connection before its answer was complete")
-        self._news = asyncio.get_running_loop().create_future()
-        try:
-            await self._news
-        finally:
-            self._news = None
+        news = self._news = asyncio.get_running_loop().create_future()
+        return news
 
     def _tell(self) -> None:
         if self._news is not None and not self._news.done():

@@ -38,9 +38,9 @@ class Host:
         return found
 
     def own_bytes(self) -> int:
-        """What our own process holds of the main memory, without its children: pages shared count in part."""
-        rollup = self._text(f"proc/{self._pid}/smaps_rollup")
-        return _kib(rollup, "Pss") if rollup else 0
+        """What our own process holds of the main memory, without its children: its resident set."""
+        status = self._text(f"proc/{self._pid}/status")
+        return _kib(status, "VmRSS") if status else 0
 
     # ---- main memory ----
 
