@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from innkeeper.runtime.catalog import Catalog, Model, Option
+from innkeeper.runtime.catalog import Bytes, Catalog, Model, Option
 from innkeeper.runtime.engines.echo import Echo
 from innkeeper.runtime.facts import Fact
 from innkeeper.runtime.journal.journal import Journal
@@ -71,14 +71,14 @@ def open_inn() -> OpenInn:
 
     @asynccontextmanager
     async def opened(
-        *models: Model, default: str | None = None, budget: int = 1_000, growth: int = 0
+        *models: Model, default: str | None = None, budget: int = 1_000, growth: int = 0, more: Bytes | None = None
     ) -> AsyncIterator[Inn]:
         journal = Journal(lambda: 0.0)
         echo = Echo()
         host = SetHost(PoolReading(total_bytes=10_000, free_bytes=10_000))
         now = [0.0]
         catalog = Catalog(models, default)
-        residency = Residency({"ram": budget}, note=journal.record, rules=Rules())
+        residency = Residency({"ram": budget, **(more or {})}, note=journal.record, rules=Rules())
         keeper = Keeper(catalog, {"echo": echo}, residency, note=journal.record, seconds=lambda: now[0])
         readings = Readings(
             keeper,

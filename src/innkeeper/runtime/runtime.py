@@ -10,11 +10,13 @@ from innkeeper.runtime import facts, showing
 from innkeeper.runtime.catalog import Catalog
 from innkeeper.runtime.errors import ChainExhausted, Closing, InnkeeperError, InvalidRequest
 from innkeeper.runtime.journal.journal import Journal
+from innkeeper.runtime.memory.host import RAM
 from innkeeper.runtime.messages import Began, Chunk, Done, Request, Usage
 from innkeeper.runtime.residency.keeper import Ask, Keeper, Lease
 from innkeeper.runtime.residency.machine import Residency
 from innkeeper.runtime.residency.readings import Readings
 from innkeeper.runtime.residency.signals import Close, PinSet, Rated
+from innkeeper.runtime.residency.states import State
 from innkeeper.runtime.routing.conversations import Conversations
 from innkeeper.runtime.routing.router import route
 from innkeeper.runtime.routing.vocabulary import Vocabulary
@@ -53,6 +55,9 @@ class Runtime:
         self._asking: dict[str, tuple[str, int]] = {}
         """By request: the candidate that is tried now, and the ticket of its lease."""
         self._rates: dict[str, float] = {}
+        self._being_answered: set[str] = set()
+        self._undisturbed: str | None = None
+        """The request that has had the machine to itself since its lease began; None where there is none."""
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Runtime]:
@@ -108,7 +113,7 @@ class Runtime:
                                 if isinstance(chunk, Done):
                                     usage = chunk.usage
                                     lease.has_answered = True
-                                    self._rate(lease, usage)
+                                    self._rate(lease, request, usage)
                                 yield chunk  # stream
                 except InnkeeperError as error:
                     self.journal.record(facts.AttemptFailed(request.id, model, error.code, error.message))
@@ -137,15 +142,25 @@ class Runtime:
         try:
             async with self._keeper.lease(model, ask, ticket) as lease:
                 lease.hold_s = request.hold_s
+                self._undisturbed = None if self._being_answered else request.id
+                self._being_answered.add(request.id)
                 yield lease
         finally:
             self._asking.pop(request.id, None)
+            self._being_answered.discard(request.id)
 
-    def _rate(self, lease: Lease, usage: Usage) -> None:
-        """Take note of how fast the answer was made: a model that spilled out of fast memory is noticed by it."""
-        if usage.answer_s and usage.answer_tokens >= 8:  # fewer say nothing about a rate
-            rate = usage.answer_tokens / usage.answer_s
-            self._rates[lease.model] = rate
+    def _rate(self, lease: Lease, request: Request, usage: Usage) -> None:
+        """Take note of how fast the answer was made: a model that spilled out of fast memory is noticed by it.
+
+        What ran beside other answers or loads is slow for that reason, and what runs in main memory cannot spill.
+        """
+        if not usage.answer_s or usage.answer_tokens < 8:  # fewer say nothing about a rate
+            return
+        rate = usage.answer_tokens / usage.answer_s
+        self._rates[lease.model] = rate
+        books = self._residency.books
+        is_in_fast_memory = any(size and pool != RAM for pool, size in books.ledger.held_by(lease.model).items())
+        if is_in_fast_memory and self._undisturbed == request.id and not books.loaded(State.LOADING):
             self._keeper.tell(Rated(lease.model, lease.generation, rate))
 
     # ---- for operators ----
