@@ -139,7 +139,14 @@ def runtime_of(settings: Settings, catalog: Catalog, engines: Mapping[str, Adapt
         note=journal.record,
         rules=Rules(queue_limit=queue.limit, patience_s=queue.patience_s, longest_wait_s=queue.longest_wait_s),
     )
-    keeper = Keeper(catalog, engines, residency, note=journal.record, seconds=seconds)
+    keeper = Keeper(
+        catalog,
+        engines,
+        residency,
+        note=journal.record,
+        seconds=seconds,
+        longest_load_s=queue.longest_load_s,
+    )
     spares = [adapter for adapter in engines.values() if isinstance(adapter, LlamaCpp)]
     readings = Readings(
         keeper,

@@ -76,13 +76,16 @@ async def heeding_signals(server: Server, runtime: Runtime, loaded: Loaded) -> A
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, close)
     loop.add_signal_handler(signal.SIGHUP, hang_up)
-    task = asyncio.create_task(reloading.run(), name="reload on SIGHUP")
+    tasks = asyncio.TaskGroup()  # entered by hand: an error of the block is to pass as it is, not in a group
+    await tasks.__aenter__()
+    reloader = tasks.create_task(reloading.run(), name="reload on SIGHUP")
     try:
         yield
     finally:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
-        task.cancel()
+        reloader.cancel()
+        await tasks.__aexit__(None, None, None)
 
 
 def _has_terminal() -> bool:

@@ -16,6 +16,8 @@ from innkeeper.runtime.residency.callers import Rules
 from innkeeper.runtime.residency.keeper import Ask, Keeper
 from innkeeper.runtime.residency.machine import Residency
 
+NEVER_S = 3600.0
+
 
 class Gate:
     """A sleep that lasts until the test lets it end; zero seconds pass at once."""
@@ -94,7 +96,9 @@ def open_house() -> OpenHouse:
     """Opens a house of some models; the books balance when it closes, and nobody is left in it."""
 
     @asynccontextmanager
-    async def opened(*models: Model, budget: int = 200, rules: Rules | None = None) -> AsyncIterator[House]:
+    async def opened(
+        *models: Model, budget: int = 200, rules: Rules | None = None, longest_load_s: float = NEVER_S
+    ) -> AsyncIterator[House]:
         noted: list[Fact] = []
         gate = Gate()
         echo = Echo(gate.sleep)
@@ -105,6 +109,7 @@ def open_house() -> OpenHouse:
             residency,
             note=noted.append,
             seconds=asyncio.get_running_loop().time,
+            longest_load_s=longest_load_s,
         )
         async with keeper:
             yield House(keeper, residency, echo, gate, noted)

@@ -223,6 +223,13 @@ class TestFailure:
                 await house.keeper.load("beta")
             await house.until(lambda: house.state("alpha") == "ready")
 
+    async def test_a_load_that_never_ends_has_failed_after_its_limit(self, open_house: OpenHouse) -> None:
+        """C55, C59"""
+        async with open_house(echo_model("alpha", never_ready=True), longest_load_s=0.01) as house:
+            with pytest.raises(LoadFailed, match=r"not ready within 0\.01 s.*longest_load_s"):
+                await house.keeper.load("alpha")
+            await house.until(lambda: house.state("alpha") == "cold")
+
 
 class TestUnloading:
     async def test_an_unload_in_use_is_refused_and_with_force_waits_for_the_answers(

@@ -85,6 +85,11 @@ class TestTheMargin:
         assert margins == sorted(margins, reverse=True)
         assert margins[-1] == LEAST_MARGIN
 
+    def test_does_not_shrink_by_runs_that_used_little_of_their_context(self, learned: Learned) -> None:
+        for _ in range(5):
+            learned.learn(MODEL, {"ram": 1_000_000}, was_filled=False)
+        assert margin(learned) == FIRST_MARGIN
+
     def test_starts_again_when_a_run_went_beyond_it(self, learned: Learned) -> None:
         for _ in range(5):
             learned.learn(MODEL, {"ram": 1_000_000})

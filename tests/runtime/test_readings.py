@@ -97,7 +97,7 @@ class TestReading:
             await inn.runtime.load("alpha")
             await inn.runtime.load("beta")
             inn.now[0] += 60
-            inn.host.ram = PoolReading(total_bytes=10_000, free_bytes=500)
+            inn.host.ram = PoolReading(total_bytes=10_000, free_bytes=499, ours_bytes=1)
             await inn.readings.read()
             await inn.until(lambda: len(inn.residency.books.ledger.snapshot()) == 1)
             with pytest.raises(MemoryTaken, match="other programs leave"):
@@ -107,18 +107,28 @@ class TestReading:
         """C36"""
         async with open_inn(echo_model("alpha")) as inn:
             inn.now[0] += 60
-            inn.host.ram = PoolReading(total_bytes=10_000, free_bytes=500)
+            inn.host.ram = PoolReading(total_bytes=10_000, free_bytes=499, ours_bytes=1)
             await inn.readings.read()
             inn.host.ram = PoolReading(total_bytes=10_000, free_bytes=9_999)
             await inn.readings.read()
             (ram,) = inn.runtime.view().pools
             assert ram.ceiling_bytes == ram.budget_bytes == 1_000
 
+    async def test_a_reading_that_cannot_tell_us_from_others_moves_nothing(self, open_inn: OpenInn) -> None:
+        """C36: in a container the GPU's driver may not know which processes are ours."""
+        async with open_inn(echo_model("alpha", 600)) as inn:
+            await inn.runtime.load("alpha")
+            inn.now[0] += 60
+            inn.host.ram = PoolReading(total_bytes=1_000, free_bytes=400, ours_bytes=0)
+            await inn.readings.read()
+            (ram,) = inn.runtime.view().pools
+            assert ram.ceiling_bytes == 1_000
+
     async def test_a_reading_just_after_a_change_moves_nothing(self, open_inn: OpenInn) -> None:
         """C37"""
         async with open_inn(echo_model("alpha")) as inn:
             await inn.runtime.load("alpha")
-            inn.host.ram = PoolReading(total_bytes=10_000, free_bytes=500)
+            inn.host.ram = PoolReading(total_bytes=10_000, free_bytes=499, ours_bytes=1)
             await inn.readings.read()
             (ram,) = inn.runtime.view().pools
             assert ram.ceiling_bytes == 1_000

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -64,57 +62,11 @@ class TestAnswering:
             first, *_ = await answer(inn, question(None))
             assert first == Began("beta", "the default model", 0.0, 0.0)
 
-    async def test_an_answer_makes_the_models_rate_known(self, open_inn: OpenInn) -> None:
-        async with open_inn(echo_model("alpha", answer="one two three four five six seven eight nine")) as inn:
+    async def test_after_it_the_model_is_ready_and_free(self, open_inn: OpenInn) -> None:
+        async with open_inn(echo_model("alpha")) as inn:
             await answer(inn, question())
             (shown,) = inn.runtime.view().models
-            assert shown.leases == 0
-            assert shown.state == "ready"
-
-
-class TestASlowAnswer:
-    """C46: it tells of memory only where nothing else can have made it slow."""
-
-    NINE = "one two three four five six seven eight nine"
-
-    @pytest.fixture(autouse=True)
-    def _takes_a_second(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Every echo says that its answer took a second."""
-        say = EchoEngine.run
-
-        async def timed(engine: EchoEngine, request: Request) -> AsyncGenerator[Chunk, None]:
-            async with aclosing(say(engine, request)) as chunks:
-                async for chunk in chunks:
-                    if isinstance(chunk, Done):
-                        yield Done(replace(chunk.usage, answer_s=1.0))
-                    else:
-                        yield chunk
-
-        monkeypatch.setattr(EchoEngine, "run", timed)
-
-    async def test_of_a_model_on_a_card_is_told_when_it_was_alone(self, open_inn: OpenInn) -> None:
-        alpha = echo_model("alpha", needs_gpu0=100, answer=self.NINE)
-        async with open_inn(alpha, more={"gpu0": 1_000}) as inn:
-            for number in range(5):
-                await answer(inn, question(request_id=f"r-{number}"))
-            assert inn.residency.books.spill.usual_tokens_per_s("alpha") is not None
-
-    async def test_of_a_model_on_a_card_that_shared_it_is_not(self, open_inn: OpenInn) -> None:
-        alpha = echo_model("alpha", needs_gpu0=100, answer=self.NINE)
-        async with open_inn(alpha, more={"gpu0": 1_000}) as inn:
-            for number in range(5):
-                async with aclosing(inn.runtime.serve(question(request_id=f"a-{number}"))) as first:
-                    await anext(first)
-                    await answer(inn, question(request_id=f"b-{number}"))
-                    async for _ in first:
-                        pass
-            assert inn.residency.books.spill.usual_tokens_per_s("alpha") is None
-
-    async def test_of_a_model_in_main_memory_is_not(self, open_inn: OpenInn) -> None:
-        async with open_inn(echo_model("alpha", answer=self.NINE)) as inn:
-            for number in range(5):
-                await answer(inn, question(request_id=f"r-{number}"))
-            assert inn.residency.books.spill.usual_tokens_per_s("alpha") is None
+            assert (shown.state, shown.leases, shown.idle_s) == ("ready", 0, 0.0)
 
 
 class TestRefusing:

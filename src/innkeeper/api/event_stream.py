@@ -26,6 +26,10 @@ _HEADERS: tuple[Header, ...] = (
 )
 
 
+LOOKS = 4
+"""How often within a heartbeat somebody looks: a comment comes that much early or late at most."""
+
+
 class EventStream:
     """One answer as server-sent events. Use it as a context manager around everything it is told."""
 
@@ -46,7 +50,7 @@ class EventStream:
         """Whether the headers are out, so that an error can only be an event."""
 
     async def __aenter__(self) -> Self:
-        self._timer = self._loop.call_later(self._heartbeat_s, self._look)
+        self._timer = self._loop.call_later(self._heartbeat_s / LOOKS, self._look)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -119,13 +123,11 @@ class EventStream:
             self._has_sent = False
             self._sent_at_s = self._loop.time()
         quiet_s = self._loop.time() - self._sent_at_s
-        next_look_s = self._heartbeat_s - quiet_s
-        if next_look_s <= 0:
-            next_look_s = self._heartbeat_s
+        if quiet_s >= self._heartbeat_s * (1 - 1 / LOOKS):
             is_beating = self._heartbeat is not None and not self._heartbeat.done()
             if not self._is_sending and not is_beating:  # a caller who reads slowly is not a silence of ours
                 self._heartbeat = self._loop.create_task(self._beat(), name=f"heartbeat of {self._request_id}")
-        self._timer = self._loop.call_later(next_look_s, self._look)
+        self._timer = self._loop.call_later(self._heartbeat_s / LOOKS, self._look)
 
     async def _beat(self) -> None:
         if not self.has_started:

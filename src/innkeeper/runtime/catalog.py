@@ -107,8 +107,7 @@ def _unknown(asked: str, known: tuple[str, ...]) -> str:
     if near:
         return f"There is no model {shown!r}. Did you mean {' or '.join(repr(name) for name in near)}?"
     if not known:
-        return (
-            f"There is no model {shown!r}; the catalogue is empty. Put a GGUF file into the models folder and restart."
-        )
+        fix = "Put a GGUF file into the models folder, then start again or send SIGHUP."
+        return f"There is no model {shown!r}; the catalogue is empty. {fix}"
     listed = ", ".join(sorted(known)[:8])
     return f"There is no model {shown!r}. Known models: {listed}{', …' if len(known) > 8 else ''}."

@@ -67,7 +67,7 @@ class Runtime:
             self.journal.record(
                 facts.Opened(self._version, {pool.name: pool.budget_bytes for pool in self.view().pools})
             )
-            self._is_ready = True
+            self._is_ready = not self._residency.books.is_closing
             try:
                 yield self
             finally:

@@ -74,6 +74,9 @@ class QueueSettings(Section):
     longest_wait_s: Annotated[Seconds, Field(gt=0, le=86_400)] = 300.0
     """Seconds a request waits for memory and a slot, loading included, before it is refused with 503."""
 
+    longest_load_s: Annotated[Seconds, Field(gt=0, le=86_400)] = 600.0
+    """Seconds a model may take to become ready before its load counts as failed."""
+
 
 class ApiSettings(Section):
     """The HTTP door."""

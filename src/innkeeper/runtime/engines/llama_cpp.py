@@ -158,7 +158,7 @@ class LlamaCpp:
             subject = self._subject(model, header, engine.context)
         except SetupError:  # the file or its entry changed while it ran: this was a run of something else
             return
-        self._learned.learn(subject, holding.peak)
+        self._learned.learn(subject, holding.peak, was_filled=2 * engine.most_tokens >= engine.context)
         if engine.loaded_in_s is not None:
             self._learned.loaded(subject.file, engine.loaded_in_s)
 

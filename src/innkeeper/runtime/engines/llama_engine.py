@@ -92,6 +92,8 @@ class LlamaCppEngine:
         self._peak: dict[str, int] = {}
         self.loaded_in_s: float | None = None
         """Seconds its load took; None before it is ready."""
+        self.most_tokens = 0
+        """Prompt and answer of the longest request so far: how far its memory was put to use."""
 
     @property
     def context(self) -> int | None:
@@ -143,7 +145,7 @@ class LlamaCppEngine:
             if not exchange.is_event_stream:
                 whole = await exchange.body()
                 yield Piece(whole)
-                yield Done(usage(whole))
+                yield Done(self._used(usage(whole)))
                 return
             events, figures, is_complete = Events(), Usage(), False
             while (part := await exchange.part()) is not None:
@@ -158,11 +160,15 @@ class LlamaCppEngine:
                     yield Piece(data)
             if not is_complete:
                 raise EngineFailed(f"{self._model.id}: the engine ended its answer in the middle.")
-            yield Done(figures)
+            yield Done(self._used(figures))
         except ConnectionError as error:
             raise await self._lost(error) from error
         finally:
             http.release(exchange)
+
+    def _used(self, figures: Usage) -> Usage:
+        self.most_tokens = max(self.most_tokens, figures.prompt_tokens + figures.answer_tokens)
+        return figures
 
     async def stop(self) -> None:
         """See `Engine.stop`."""

@@ -4,8 +4,8 @@ Nothing here is needed to serve: what cannot be read counts as never learned, wh
 learned this time, and `trouble` says why. A file that is no database is set aside, not deleted.
 
 A peak is the highest of all runs of the same file with the same choices in the same engine build. Its margin is
-5 % after one run and shrinks with every further one that stays within it, down to 1 %; a run that goes beyond
-starts the count again.
+5 % after one run and shrinks with every further one that used its context and stays within it, down to 1 %; a run
+that goes beyond starts the count again.
 """
 
 from __future__ import annotations
@@ -96,8 +96,12 @@ class Learned:
         margin = max(LEAST_MARGIN, FIRST_MARGIN / min(runs for _, _, runs in rows))
         return Footprint({pool: round(peak * (1 + margin)) for pool, peak, _ in rows}, Sizing.LEARNED, margin)
 
-    def learn(self, subject: Subject, peak: Bytes) -> None:
-        """A run of `subject` is over and held `peak` at most."""
+    def learn(self, subject: Subject, peak: Bytes, *, was_filled: bool = True) -> None:
+        """A run of `subject` is over and held `peak` at most.
+
+        A run that did not use half of its context says little of what a full one holds: it does not count
+        towards a smaller margin.
+        """
         said = [
             {
                 "subject": subject.key,
@@ -105,6 +109,7 @@ class Learned:
                 "peak": peak_bytes,
                 "least": LEAST_MARGIN,
                 "first": FIRST_MARGIN,
+                "counts": int(was_filled),
             }
             for pool, peak_bytes in peak.items()
         ]
@@ -113,7 +118,9 @@ class Learned:
                 """
                 INSERT INTO peaks VALUES (:subject, :pool, :peak, 1)
                 ON CONFLICT DO UPDATE SET
-                    runs = CASE WHEN :peak > peak_bytes * (1 + max(:least, :first / runs)) THEN 1 ELSE runs + 1 END,
+                    runs = CASE
+                        WHEN :peak > peak_bytes * (1 + max(:least, :first / runs)) THEN 1 ELSE runs + :counts
+                    END,
                     peak_bytes = max(peak_bytes, :peak)
                 """,
                 said,

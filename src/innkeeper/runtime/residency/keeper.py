@@ -103,13 +103,18 @@ class Keeper:
         *,
         note: Note,
         seconds: Callable[[], float],
+        longest_load_s: float = 600.0,
     ) -> None:
-        """`seconds` is a clock that never goes back, the event loop's own in a server."""
+        """`seconds` is a clock that never goes back, the event loop's own in a server.
+
+        A load that is neither ready nor failed after `longest_load_s` has failed.
+        """
         self._catalog = catalog
         self._adapters = adapters
         self._residency = residency
         self._note = note
         self._seconds = seconds
+        self._longest_load_s = longest_load_s
         self._tickets = count(1)
         self._answers: dict[int, asyncio.Future[tuple[Grant, Running]]] = {}
         self._running: dict[str, Running] = {}
@@ -325,7 +330,15 @@ class Keeper:
         model, began_s = running.model.id, self._seconds()
         running.watching = self._tasks.create_task(self._watch(running), name=f"watch {model}")
         try:
-            await running.engine.start()
+            async with asyncio.timeout(self._longest_load_s):
+                await running.engine.start()
+        except TimeoutError:
+            late = LoadFailed(
+                f"{model} was not ready within {self._longest_load_s:g} s. If it only needs longer, raise "
+                "queue.longest_load_s.",
+                limit_s=self._longest_load_s,
+            )
+            self._tell(NotLoaded(model, running.generation, late))
         except InnkeeperError as error:
             out_of_memory = bool(error.numbers.get("out_of_memory"))
             self._tell(NotLoaded(model, running.generation, error, out_of_memory))

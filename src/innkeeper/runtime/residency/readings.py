@@ -117,7 +117,7 @@ class Readings:
 
     def _follow(self, name: str, reading: PoolReading) -> None:
         """Let the pool's ceiling follow what others use, and raise the alarm when the pool is nearly full."""
-        if name in self._ceilings:
+        if name in self._ceilings and not self._hides_us(name, reading):
             ceiling = self._ceilings[name].hear(reading, self._seconds(), self._keeper.moved_at_s)
             because = f"other programs hold {told(reading.others_bytes)}"
             self._keeper.tell(CeilingSet(name, ceiling, because))
@@ -127,3 +127,13 @@ class Readings:
         elif name not in self._alarmed:
             self._alarmed.add(name)
             self._note(facts.Alarm(name, reading.free_bytes, alarm_bytes))
+
+    def _hides_us(self, name: str, reading: PoolReading) -> bool:
+        """Whether a reading counts our own models as other programs'.
+
+        In a container the driver may list processes under the host's numbers, or none. Without a trustworthy reading
+        the budget stands as it is.
+        """
+        books = self._residency.books
+        ready = (one.model for one in books.loaded(State.READY, State.DRAINING))
+        return reading.ours_bytes == 0 and any(books.ledger.held_by(model).get(name, 0) for model in ready)
