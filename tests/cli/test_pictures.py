@@ -52,7 +52,7 @@ ROOMS = (Room("ram", 16 * GIB, 14 * GIB, 10 * GIB), Room("gpu0", 8 * GIB, 8 * GI
 class TestFitting:
     def test_all_that_fit_together_are_said_to(self) -> None:
         models = {"a": footprint(4), "b": footprint(6)}
-        assert in_words(fitting(models, ROOMS), models, ROOMS) == ["All 2 fit into memory together."]
+        assert in_words(fitting(models, ROOMS), models, ROOMS) == ["Both fit into memory together."]
 
     def test_those_that_take_turns_and_those_that_never_fit_are_told(self) -> None:
         models = {"a": footprint(4), "b": footprint(5), "c": footprint(8), "d": footprint(11), "e": footprint(1, 7)}

@@ -61,7 +61,7 @@ class TestScreen:
         show(screen(opening("narrator", "rules")))
         told = capsys.readouterr().out
         assert re.search(r"^narrator +1\.0 GiB +estimated +chat$", told, re.MULTILINE)
-        assert "All 2 fit into memory together." in told
+        assert "Both fit into memory together." in told
         assert 'innkeeper run narrator "Who are you?"' in told
         assert "http://127.0.0.1:8000/v1" in told
 

@@ -61,7 +61,7 @@ def in_words(result: Fitting, footprints: Mapping[str, Footprint], rooms: Sequen
     if count == 1:
         sentences.append(f"{result.alone[0]} fits into memory.")
     elif count > 1 and len(result.together) == count:
-        sentences.append(f"All {count} fit into memory together.")
+        sentences.append(f"{'Both' if count == 2 else f'All {count}'} fit into memory together.")
     elif count > 1:
         sentences.append(
             f"{len(result.together)} of {count} fit into memory together; the others take turns with them."
