@@ -29,7 +29,7 @@ class EngineOptions:
     repack: bool = False
     """Whether the CPU may keep a second, rearranged copy of quantized weights (`no_extra_bufts` is its opposite).
 
-    A quarter to a half faster at generating, for twice the memory.
+    A quarter faster with Q4_0 (measured, docs/memory.md), for up to twice the memory.
     """
 
     flash_attention: bool = True
