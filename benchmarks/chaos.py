@@ -17,9 +17,11 @@ import argparse
 import asyncio
 import os
 import platform
+import re
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -59,7 +61,8 @@ class Watched:
 class Idle:
     """What the server has open when nothing goes on."""
 
-    descriptors: int
+    descriptors: Counter[str]
+    """How many of each sort: "socket", "pipe", a file by its path."""
     threads: int
 
 
@@ -133,18 +136,18 @@ def settle(inn: Inn) -> Idle:
         inn.post(f"/models/{model}/unload?force=true")
     inn.until(lambda: inn.ps()["serving"] == inn.ps()["waiting"] == 0)
     inn.until(lambda: len(inn.children()) == 1)  # the spare
-    assert inn.process is not None
-    least = [inn.process.num_fds(), inn.process.num_threads()]
-
-    def is_still() -> bool:
-        assert inn.process is not None
-        before = list(least)
-        least[:] = [min(least[0], inn.process.num_fds()), inn.process.num_threads()]
-        return before == least
-
     time.sleep(7)  # kept connections end after five seconds
-    inn.until(is_still)
-    return Idle(*least)
+    assert inn.process is not None
+    return Idle(descriptors(inn.process.pid), inn.process.num_threads())
+
+
+def descriptors(pid: int) -> Counter[str]:
+    """What the process has open, by sort."""
+    sorts: Counter[str] = Counter()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            sorts[re.sub(r":\[\d+\]$", "", str(link.readlink()))] += 1
+    return sorts
 
 
 def faults(
@@ -163,8 +166,10 @@ def faults(
         found.append(f"{watched.most_held - budget} bytes were held over the budget")
     if watched.sizes[-1] - watched.warm_bytes > MOST_GROWTH_BYTES:
         found.append(f"the server grew by {watched.sizes[-1] - watched.warm_bytes} bytes")
-    if after.descriptors > before.descriptors:
-        found.append(f"{after.descriptors} descriptors are open, {before.descriptors} were at the start")
+    found += [
+        f"{count} more {sort} open than at the start"
+        for sort, count in (after.descriptors - before.descriptors).items()
+    ]
     found += [f"process {child.pid} still runs" for child in watched.children if is_alive(child)]
     found += [f"{left} is still there" for left in inn.temporary.iterdir()]
     if "Traceback" in inn.output():
@@ -238,7 +243,11 @@ def report(
             f"{grown / 1e6:+.1f} MB; after each fifth of the time: {', '.join(f'{size:.1f}' for size in fifths)} MB",
             f"{MOST_GROWTH_BYTES / 1e6:.0f} MB",
         ),
-        ("descriptors when idle, before and after", f"{before.descriptors}, {after.descriptors}", "no more"),
+        (
+            "descriptors when idle, before and after",
+            f"{before.descriptors.total()}, {after.descriptors.total()}",
+            "no more",
+        ),
         ("threads when idle, before and after", f"{before.threads}, {after.threads}", ""),
         (
             f"orphans, of {len(watched.children)} child processes seen",

@@ -210,6 +210,19 @@ class TestAGuess:
         inn.unload("rare")
         assert inn.gone("rare") == "load popular"
 
+    def test_a_model_that_an_operator_does_not_want_in_memory_is_not_guessed_back(self) -> None:
+        inn = Inn({"popular": 6, "rare": 6})
+        for _ in range(60):
+            inn.resident("popular")
+            inn.wait(2)
+        inn.ask("rare")
+        inn.gone("popular")
+        inn.ready("rare")
+        inn.give_back(inn.served[-1])
+        assert inn.unload("popular") == ""
+        inn.unload("rare")
+        assert inn.gone("rare") == ""
+
     def test_it_comes_back_in_the_place_of_one_that_is_worth_less_and_idle(self) -> None:
         inn = Inn({"popular": 6, "rare": 6})
         for _ in range(60):

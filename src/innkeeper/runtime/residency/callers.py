@@ -112,4 +112,6 @@ def unload_wanted(books: Books, asked: UnloadWanted) -> list[Effect]:
             "Wait until they are done, or use force: it then leaves as soon as the running ones are finished."
         )
         return [Refuse(asked.ticket, errors.ModelInUse(message, leases=len(resident.leases), waiting=waiting))]
+    if resident.state is State.COLD:
+        resident.leaving = Cause.ASKED  # so that nobody guesses it back into the room that others leave
     return books.send_away(resident, Cause.ASKED)
