@@ -97,7 +97,7 @@ class TestNoRoom:
         """C34."""
         fresh_inn.settings(
             f"""
-            budget = "170 MiB"
+            budget = "200 MiB"
             models.one = {{file = "{shelf.large}", context = 512, pinned = true}}
             models.two = {{file = "{shelf.huge}", context = 512}}
             """
