@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from innkeeper.api.answers import retry_headers
 from innkeeper.api.body import CallerLeft
+from innkeeper.api.event_stream import STRAIGHT_SEND
 from innkeeper.api.gate import Caller, Gate
 from innkeeper.api.key_file import KeyFile
 from innkeeper.api.limits import Limits
@@ -40,6 +41,7 @@ class Door:
         self._presence = presence
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        scope[STRAIGHT_SEND] = send
         return self._app(scope, receive, send)
 
     def farewell(self) -> None:

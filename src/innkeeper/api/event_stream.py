@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Self
+from typing import Final, Self
 
 from starlette.types import Message, Send
 
@@ -26,6 +26,10 @@ _HEADERS: tuple[Header, ...] = (
 )
 
 
+STRAIGHT_SEND: Final = "innkeeper.send"
+"""Where a scope carries the server's own `send`. What stands around it only watches for the start of an answer, and
+would be entered again for every piece."""
+
 LOOKS = 4
 """How often within a heartbeat somebody looks: a comment comes that much early or late at most."""
 
@@ -33,8 +37,12 @@ LOOKS = 4
 class EventStream:
     """One answer as server-sent events. Use it as a context manager around everything it is told."""
 
-    def __init__(self, send: Send, request_id: str, *, heartbeat_s: float, why_quiet: Callable[[], str]) -> None:
+    def __init__(
+        self, send: Send, straight_send: Send, request_id: str, *, heartbeat_s: float, why_quiet: Callable[[], str]
+    ) -> None:
+        """The start goes through `send`, the pieces through `straight_send`."""
         self._send = send
+        self._straight_send = straight_send
         self._request_id = request_id
         self._heartbeat_s = heartbeat_s
         self._why_quiet = why_quiet
@@ -76,7 +84,7 @@ class EventStream:
             await self._start()
         # As `_deliver` does, with nothing around it for each word of each answer: if it raises, the stream is over.
         self._is_sending = True
-        await self._send({"type": "http.response.body", "body": sse.event(document), "more_body": True})
+        await self._straight_send({"type": "http.response.body", "body": sse.event(document), "more_body": True})
         self._is_sending = False
         self._has_sent = True
 

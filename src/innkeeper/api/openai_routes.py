@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from innkeeper.api.answers import began_headers, send_error, send_json
 from innkeeper.api.body import CallerLeft, read_body
-from innkeeper.api.event_stream import EventStream
+from innkeeper.api.event_stream import STRAIGHT_SEND, EventStream
 from innkeeper.api.gate import Caller, caller_of
 from innkeeper.api.limits import Limits
 from innkeeper.api.options import ApiOptions
@@ -82,7 +82,7 @@ class Ask:
             try:
                 request = await self._parse(request_id, caller, receive)
                 if request.streams:
-                    await self._stream(request, receive, send)
+                    await self._stream(request, receive, send, scope.get(STRAIGHT_SEND, send))
                 else:
                     await self._answer(request, receive, send)
             finally:
@@ -102,9 +102,10 @@ class Ask:
         request = parse_request(self._kind, raw, request_id=request_id, client=caller.name, hints=hints)
         return _within_scope(request, caller)
 
-    async def _stream(self, request: Request, receive: Receive, send: Send) -> None:
+    async def _stream(self, request: Request, receive: Receive, send: Send, straight_send: Send) -> None:
         stream = EventStream(
             send,
+            straight_send,
             request.id,
             heartbeat_s=self._house.options.heartbeat_s,
             why_quiet=lambda: _why_quiet(self._house.runtime, request),
