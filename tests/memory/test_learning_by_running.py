@@ -21,7 +21,7 @@ async def run_once(adapter: LlamaCpp, model: Model) -> int:
     engine = adapter.engine(model)
     try:
         await engine.start()
-        request = Request("r", Kind.COMPLETION, {"prompt": "ba " * 150, "max_tokens": 4}, model=model.id)
+        request = Request("r", Kind.COMPLETION, {"prompt": "ba " * 280, "max_tokens": 4}, model=model.id)
         async with aclosing(engine.run(request)) as chunks:
             assert isinstance([chunk async for chunk in chunks][-1], Done)
         holding = engine.holding()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
@@ -82,7 +83,9 @@ class Ask:
             try:
                 request = await self._parse(request_id, caller, receive)
                 if request.streams:
-                    await self._stream(request, receive, send, scope.get(STRAIGHT_SEND, send))
+                    # In a task of its own: each piece wakes only what is in it, not all that stands around this route.
+                    relaying = self._stream(request, receive, send, scope.get(STRAIGHT_SEND, send))
+                    await asyncio.create_task(relaying, name=f"stream {request_id}")
                 else:
                     await self._answer(request, receive, send)
             finally:

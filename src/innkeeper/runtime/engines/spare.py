@@ -12,7 +12,7 @@ from typing import Final
 from innkeeper.runtime.engines.log_ring import LogRing
 from innkeeper.runtime.engines.worker_process import WorkerProcess
 
-SPARE_BYTES: Final = 40_000_000
+SPARE_BYTES: Final = 45_000_000
 """What an idle spare holds at most: 35 MB resident, measured, and some more for other machines (docs/engines.md)."""
 
 REST_S: Final = 0.25
