@@ -13,7 +13,7 @@ from innkeeper.runtime.engines.log_ring import LogRing
 from innkeeper.runtime.engines.worker_process import WorkerProcess
 
 SPARE_BYTES: Final = 45_000_000
-"""What an idle spare holds at most: 35 MB resident, measured, and some more for other machines (docs/engines.md)."""
+"""What an idle spare holds at most: 35 to 41 MB resident, measured, and some more for other machines."""
 
 REST_S: Final = 0.25
 """Seconds after a load before the next spare is started, so that it does not compete with the first answer."""
