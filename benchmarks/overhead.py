@@ -14,7 +14,6 @@ import argparse
 import os
 import platform
 import sys
-import sysconfig
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -138,8 +137,7 @@ def report(measured: tuple[Measured, ...], rounds: int, notes: tuple[str, ...]) 
     niceness = os.getpriority(os.PRIO_PROCESS, 0)
     machine = (
         f"{platform.machine()}, {os.cpu_count()} cores shared with client, engine and whatever else ran (load"
-        f" {os.getloadavg()[0]:.1f} at the end), Python {platform.python_version()}"
-        f" built {_how_built()}, {datetime.now(UTC):%Y-%m-%d}"
+        f" {os.getloadavg()[0]:.1f} at the end), Python {platform.python_version()}, {datetime.now(UTC):%Y-%m-%d}"
         f"{f', all at nice {niceness}' if niceness else ''}"
     )
     table = [
@@ -180,12 +178,6 @@ def main(words: list[str]) -> int:
         and mine.share <= SHARE_LIMIT
     )
     return 0 if kept else 1
-
-
-def _how_built() -> str:
-    """An interpreter without its profile-guided optimisation is a quarter slower, which shows in every number here."""
-    options = str(sysconfig.get_config_var("CONFIG_ARGS"))
-    return "with optimisations" if "--enable-optimizations" in options else "without optimisations"
 
 
 def _cpu_s(process: psutil.Process) -> float:
