@@ -8,6 +8,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from innkeeper.api.server import Server
 from innkeeper.runtime import facts
@@ -17,6 +18,9 @@ from innkeeper.runtime.runtime import Runtime
 from innkeeper.settings import load
 from innkeeper.settings.catalog import catalog_of, search
 from innkeeper.settings.load import Loaded
+
+WINDOW_SHUTS_IN_S: Final = 0.5
+"""Seconds between the signal of a terminal that goes away and its end."""
 
 
 @dataclass(slots=True)
@@ -67,11 +71,17 @@ async def heeding_signals(server: Server, runtime: Runtime, loaded: Loaded) -> A
         server.close()
 
     def hang_up() -> None:
-        if had_terminal and not _has_terminal():  # the window was shut: nobody meant "read the settings"
-            _write_to_nobody()
-            close()
+        if had_terminal:  # whoever shuts a window may say so before it is shut: look when that is over
+            loop.call_later(WINDOW_SHUTS_IN_S, close_or_reload)
         else:
             reloading.is_wanted.set()
+
+    def close_or_reload() -> None:
+        if _has_terminal():
+            reloading.is_wanted.set()
+        else:  # nobody meant "read the settings"
+            _write_to_nobody()
+            close()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, close)
