@@ -18,6 +18,19 @@ def what(inn: Inn) -> list[str]:
     return [fact.what for fact in inn.noted(Preloaded)]
 
 
+def where_the_popular_one_left_for_a_rare_one() -> Inn:
+    """Sixty requests for one model, then one for another that needs its room, which is answered."""
+    inn = Inn({"popular": 6, "rare": 6})
+    for _ in range(60):
+        inn.resident("popular")
+        inn.wait(2)
+    inn.ask("rare")
+    inn.gone("popular")
+    inn.ready("rare")
+    inn.give_back(inn.served[-1])
+    return inn
+
+
 class TestAWish:
     def test_it_takes_what_is_free(self) -> None:
         inn = Inn({"a": 6, "b": 4})
@@ -199,39 +212,18 @@ class TestLearning:
 
 class TestAGuess:
     def test_a_model_that_had_to_leave_and_is_asked_for_often_comes_back_into_free_room(self) -> None:
-        inn = Inn({"popular": 6, "rare": 6})
-        for _ in range(60):
-            inn.resident("popular")
-            inn.wait(2)
-        inn.ask("rare")
-        inn.gone("popular")
-        inn.ready("rare")
-        inn.give_back(inn.served[-1])
+        inn = where_the_popular_one_left_for_a_rare_one()
         inn.unload("rare")
         assert inn.gone("rare") == "load popular"
 
     def test_a_model_that_an_operator_does_not_want_in_memory_is_not_guessed_back(self) -> None:
-        inn = Inn({"popular": 6, "rare": 6})
-        for _ in range(60):
-            inn.resident("popular")
-            inn.wait(2)
-        inn.ask("rare")
-        inn.gone("popular")
-        inn.ready("rare")
-        inn.give_back(inn.served[-1])
+        inn = where_the_popular_one_left_for_a_rare_one()
         assert inn.unload("popular") == ""
         inn.unload("rare")
         assert inn.gone("rare") == ""
 
     def test_it_comes_back_in_the_place_of_one_that_is_worth_less_and_idle(self) -> None:
-        inn = Inn({"popular": 6, "rare": 6})
-        for _ in range(60):
-            inn.resident("popular")
-            inn.wait(2)
-        inn.ask("rare")
-        inn.gone("popular")
-        inn.ready("rare")
-        inn.give_back(inn.served[-1])
+        inn = where_the_popular_one_left_for_a_rare_one()
         inn.wait(5)
         assert inn.hear(Tick()) == "unload rare"
         assert inn.gone("rare") == "load popular"
