@@ -36,6 +36,9 @@ class Model:
     file: Path | None = None
     """The weights, for engines that read a file; the first part of a split one."""
 
+    source: str | None = None
+    """What the model is called by the server that runs it, for engines that are servers of others."""
+
     context: int | None = None
     """Tokens one request may use, prompt and answer together; None lets the engine choose what fits."""
 

@@ -22,7 +22,9 @@ InnkeeperError
 │   ├── LoadFailed                502  load_failed                     yes
 │   ├── CoolingDown               503  load_cooling_down               yes
 │   ├── EngineDied                502  engine_died                     yes
-│   └── EngineFailed              502  engine_failed                   yes
+│   ├── EngineFailed              502  engine_failed                   yes
+│   ├── EngineUnreachable         502  engine_unreachable              yes
+│   └── EngineTimedOut            504  engine_timed_out                yes
 ├── SetupError                the operator must change something
 │   ├── BadSettings               500  bad_settings                    no
 │   ├── BadModelFile              500  bad_model_file                  yes
@@ -230,6 +232,20 @@ class EngineFailed(EngineError):
 
     status = 502
     code = "engine_failed"
+
+
+class EngineUnreachable(EngineError):
+    """The engine is a server elsewhere, and no connection to it can be made or it broke before the answer began."""
+
+    status = 502
+    code = "engine_unreachable"
+
+
+class EngineTimedOut(EngineError):
+    """The engine said nothing for as long as it may be silent."""
+
+    status = 504
+    code = "engine_timed_out"
 
 
 class SetupError(InnkeeperError):

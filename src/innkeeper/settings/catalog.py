@@ -83,6 +83,7 @@ def _model(model_id: str, entry: ModelSettings, file: Path | None, found: Found)
         tasks=entry.tasks,
         languages=entry.languages,
         file=file,
+        source=entry.source,
         context=entry.context,
         slots=entry.slots,
         cache_type=entry.cache_type,

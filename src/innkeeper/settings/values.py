@@ -140,6 +140,9 @@ class ModelSettings(Section):
     file: Path | None = None
     """The GGUF file, the first part of a split one; not absolute: below `models_dir`."""
 
+    source: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+    """What the server that runs it calls the model. Not given: its id here."""
+
     kinds: Annotated[frozenset[KindName], BeforeValidator(names)] | None = None
     """What it can do: `"chat"`, `"completion"`, `"embedding"`, `"rerank"`. Not given: what its file says."""
 

@@ -75,7 +75,8 @@ def _stamp(model: Model) -> Stamp | None:
 def _identity(model: Model, stamp: Stamp | None) -> object:
     """What makes two entries the same load: all that the engine is started with."""
     options = tuple(sorted(model.options.items()))
-    return (model.engine, model.file, stamp, model.context, model.slots, model.cache_type, model.kinds, options)
+    size = (model.context, model.slots, model.cache_type)
+    return (model.engine, model.file, model.source, stamp, size, model.kinds, options)
 
 
 def _terms_without_size(model: Model) -> Terms:
