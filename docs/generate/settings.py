@@ -12,7 +12,8 @@ from innkeeper.discovery.places import OLLAMA_AS_A_SERVICE
 from innkeeper.discovery.search import MOST_MODELS
 from innkeeper.discovery.walk import Limits
 from innkeeper.settings.problems import dotted
-from innkeeper.settings.values import ModelSettings, Section, Settings
+from innkeeper.settings.section import Section
+from innkeeper.settings.values import Settings
 from innkeeper.settings.written import as_written
 
 _ID = "<id>"
@@ -24,6 +25,7 @@ _KINDS: Mapping[str, str] = {
     "Budget": "size, share or table",
     "Memory": "size or table",
     "Seconds": "seconds",
+    "Money": "money",
     "KeepFor": "seconds or words",
     "Count": "whole number",
     "YesNo": "true or false",
@@ -55,7 +57,8 @@ def _tables(section: type[Section], before: tuple[str, ...]) -> Iterator[str]:
         yield _joined(info.description or "")
         yield ""
     for name, table in inner:
-        path = (*before, name, _ID) if table is ModelSettings else (*before, name)
+        is_by_id = get_origin(section.model_fields[name].annotation) is Mapping
+        path = (*before, name, _ID) if is_by_id else (*before, name)
         yield f"## `[{'.'.join(path)}]`"
         yield ""
         yield _joined((table.__doc__ or "").strip())

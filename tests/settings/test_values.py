@@ -9,13 +9,13 @@ import pytest
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from innkeeper.settings.section import Section
 from innkeeper.settings.values import (
     CONSENT,
     ApiSettings,
     Finding,
     MemorySettings,
     ModelSettings,
-    Section,
     Settings,
 )
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from innkeeper.runtime.errors import UnknownModel
+from innkeeper.runtime.errors import MustStayHere, UnknownModel
 from innkeeper.runtime.messages import Kind
+from innkeeper.runtime.price import Price
 
 Bytes: TypeAlias = Mapping[str, int]
 """Bytes by pool: {"ram": 1_200_000_000, "gpu0": 0}. A pool that is absent counts as zero."""
@@ -39,6 +40,18 @@ class Model:
     source: str | None = None
     """What the model is called by the server that runs it, for engines that are servers of others."""
 
+    provider: str | None = None
+    """Whose API it is, for hosted models: the name of a provider in the settings."""
+
+    price: Price | None = None
+    """What it costs; None where nobody said, which is not the same as free."""
+
+    sent_to: str | None = None
+    """The host that is sent what is asked of it; None where that never leaves this machine."""
+
+    must_stay: bool = False
+    """Whether nothing may leave this machine. A model that would send something away is then barred."""
+
     context: int | None = None
     """Tokens one request may use, prompt and answer together; None lets the engine choose what fits."""
 
@@ -65,6 +78,19 @@ class Model:
 
     options: Mapping[str, Option] = field(default_factory=dict)
     """What only this model's engine understands."""
+
+    @property
+    def is_barred(self) -> bool:
+        """Whether it must not be asked, because that would send something to another machine."""
+        return self.must_stay and self.sent_to is not None
+
+    def barred(self) -> MustStayHere:
+        """The refusal of one that `is_barred`."""
+        return MustStayHere(
+            f"{self.id} is not asked: what is said to it would be sent to {self.sent_to}, and "
+            "`never_leave_this_machine` is set. Name a model that runs here.",
+            param="model",
+        )
 
 
 class Catalog:

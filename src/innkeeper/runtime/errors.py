@@ -5,6 +5,7 @@ InnkeeperError
 │   ├── InvalidRequest            400  invalid_request                 no
 │   ├── Unauthorized              401  invalid_api_key                 no
 │   ├── NotAllowed                403  not_allowed                     no
+│   ├── MustStayHere              403  must_stay_here                  yes
 │   ├── UnknownModel              404  model_not_found                 no
 │   ├── ModelInUse                409  model_in_use                    no
 │   ├── BodyTooLarge              413  body_too_large                  no
@@ -99,6 +100,14 @@ class NotAllowed(RequestError):
 
     status = 403
     code = "not_allowed"
+
+
+class MustStayHere(RequestError):
+    """To answer, what was asked would have to leave this machine, and the settings forbid that."""
+
+    status = 403
+    code = "must_stay_here"
+    try_next = True
 
 
 class UnknownModel(RequestError):

@@ -10,10 +10,16 @@ from innkeeper.discovery.found import Found
 from innkeeper.discovery.places import usual_places
 from innkeeper.discovery.search import find_models
 from innkeeper.runtime.catalog import Catalog, Model
+from innkeeper.runtime.elsewhere import elsewhere
 from innkeeper.runtime.messages import Kind
+from innkeeper.runtime.price import Price
+from innkeeper.settings.hosted import ProviderSettings
 from innkeeper.settings.load import Loaded
 from innkeeper.settings.problems import Problem, bad_settings, dotted
 from innkeeper.settings.values import ModelSettings, Settings
+
+HOSTED: Final = "hosted"
+"""The engine whose models are an API elsewhere."""
 
 SPEAKS: Final = frozenset({Kind.CHAT, Kind.COMPLETION})
 """What a model is taken to do of which nothing is known."""
@@ -47,7 +53,8 @@ def catalog_of(settings: Settings, found: Found) -> Catalog:
         if file is None and entry.adjusts_a_found_one:
             wanted = f"names no `file`, and no file of that name was found{_near(model_id, found)}"
             problems.append(Problem(dotted(("models", model_id)), wanted))
-        models.append(_model(model_id, entry, file, found))
+        problems += _hosting_problems(model_id, entry, settings)
+        models.append(_model(model_id, entry, file, found, settings))
     if settings.looks_for_models:
         known = {model.id for model in models}
         files = {model.file for model in models}
@@ -73,7 +80,8 @@ def _file_of(model_id: str, entry: ModelSettings, settings: Settings, found: Fou
     return same.file if same else None
 
 
-def _model(model_id: str, entry: ModelSettings, file: Path | None, found: Found) -> Model:
+def _model(model_id: str, entry: ModelSettings, file: Path | None, found: Found, settings: Settings) -> Model:
+    provider = settings.hosted.get(entry.provider) if entry.provider is not None else None
     told = found.of_file(file) if file is not None else None
     named = frozenset(Kind(kind) for kind in entry.kinds) if entry.kinds is not None else None
     return Model(
@@ -84,6 +92,10 @@ def _model(model_id: str, entry: ModelSettings, file: Path | None, found: Found)
         languages=entry.languages,
         file=file,
         source=entry.source,
+        provider=entry.provider,
+        price=_price(entry, provider),
+        sent_to=elsewhere(provider.url) if provider is not None else None,
+        must_stay=settings.never_leave_this_machine,
         context=entry.context,
         slots=entry.slots,
         cache_type=entry.cache_type,
@@ -94,6 +106,33 @@ def _model(model_id: str, entry: ModelSettings, file: Path | None, found: Found)
         declared=entry.memory,
         options=entry.options,
     )
+
+
+def _price(entry: ModelSettings, provider: ProviderSettings | None) -> Price | None:
+    """Its own, else its provider's; half a price is none."""
+    costs_in, costs_out = entry.input_price, entry.output_price
+    if provider is not None:
+        costs_in = provider.input_price if costs_in is None else costs_in
+        costs_out = provider.output_price if costs_out is None else costs_out
+    return Price(costs_in, costs_out) if costs_in is not None and costs_out is not None else None
+
+
+def _hosting_problems(model_id: str, entry: ModelSettings, settings: Settings) -> list[Problem]:
+    where = dotted(("models", model_id))
+    if entry.engine != HOSTED:
+        named = entry.provider is not None
+        return (
+            [Problem(where, f"names a `provider`, and its engine is {entry.engine!r}, not {HOSTED!r}")] if named else []
+        )
+    provider = settings.hosted.get(entry.provider) if entry.provider is not None else None
+    if provider is None:
+        there = ", ".join(settings.hosted) or "none"
+        said = "names no `provider`" if entry.provider is None else f"names the provider {entry.provider!r}"
+        return [Problem(where, f"{said}; it must be one of the tables [hosted.<id>], of which there are: {there}")]
+    has_one_price = (entry.input_price is None) != (entry.output_price is None)
+    if has_one_price and _price(entry, provider) is None:
+        return [Problem(where, "has one price; give both `input_price` and `output_price`")]
+    return []
 
 
 def _near(model_id: str, found: Found) -> str:

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from innkeeper.settings.given import Given, Name, from_env_file, from_environment, from_file, from_flags, merged, nested
 from innkeeper.settings.problems import Problem, bad_settings, dotted, problems_of
-from innkeeper.settings.values import Section, Settings
+from innkeeper.settings.section import Section
+from innkeeper.settings.values import Settings
 
 FILE_NAME: Final = "innkeeper.toml"
 DEFAULT: Final = "default"
@@ -19,7 +20,9 @@ DEFAULT: Final = "default"
 PATHS: Final[tuple[Name, ...]] = (("home",), ("models_dir",), ("llama_cpp", "server_program"))
 """Settings that are paths of their own; a model's `file` starts at `models_dir` instead."""
 
-TAKEN_UP_WHILE_RUNNING: Final = frozenset({"models", "default_model", "models_dir", "find_models"})
+TAKEN_UP_WHILE_RUNNING: Final = frozenset(
+    {"models", "default_model", "models_dir", "find_models", "never_leave_this_machine"}
+)
 """Settings, by the first part of their name, that a running server takes up; the others wait for its next start."""
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final, get_origin
 from pydantic import BaseModel, ValidationError
 
 from innkeeper.runtime.errors import BadSettings
+from innkeeper.settings.hosted import HOLDS_SECRETS
 from innkeeper.settings.quantities import in_words
 
 _LONGEST_SHOWN: Final = 60
@@ -61,6 +62,8 @@ def _what(name: tuple[str, ...], detail: Mapping[str, Any], model: type[BaseMode
     kind = detail["type"]
     if kind == "extra_forbidden":
         return f"`{written}` is not a setting.{_did_you_mean(name, model)}"
+    if HOLDS_SECRETS.intersection(name):  # perhaps the very key that should not stand there
+        return f"`{written}` {_wanted(kind, detail)}"
     return f"`{written}` is {_shown(detail['input'])}; it {_wanted(kind, detail)}"
 
 

@@ -39,6 +39,9 @@ LEAST_BYTES_WITHOUT_UNIT: Final = 1024**2
 LONGEST_S: Final = 366 * 24 * 3600.0
 """A longer time is taken for a slip of the pen: a year."""
 
+LARGEST_MONEY: Final = 1_000_000
+"""A larger amount is taken for a slip of the pen."""
+
 _NUMBER_AND_UNIT: Final = re.compile(r"\s*([0-9]{1,18}(?:\.[0-9]{1,9})?)\s*([A-Za-z%]*)\s*", re.ASCII)
 _FOLDED_UNITS: Final = {unit.lower(): size for unit, size in UNITS.items()}
 
@@ -115,6 +118,22 @@ def whole_number(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError("must be a whole number")
     return value
+
+
+def money(value: object) -> float:
+    """An amount of money, from a number or its digits.
+
+    Raises:
+        ValueError: It is not a number, below zero, not finite or over a million.
+    """
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            raise ValueError("must be an amount of money, such as 1.50") from None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= LARGEST_MONEY:
+        raise ValueError(f"must be an amount of money from 0 to {LARGEST_MONEY}, such as 1.50")
+    return float(value)
 
 
 def in_words(size: int | Fraction) -> str:

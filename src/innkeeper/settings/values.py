@@ -11,23 +11,19 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from innkeeper.settings.forms import Budget, CacheType, KeepFor, KindName, Memory, OneOption, YesNo
+from innkeeper.settings.hosted import Money, ProviderSettings, SpendingSettings
 from innkeeper.settings.names import Languages, Tasks, names
 from innkeeper.settings.quantities import Amount, Count, Seconds, Size
+from innkeeper.settings.section import Section
 
 CONSENT: Final = "yes, anyone who can reach this port may use it"
 """The words that open a door without keys to the network."""
 
 READS_FILES: Final = frozenset({"llama_cpp"})
 """Engines that cannot do without a file."""
-
-
-class Section(BaseModel):
-    """A table of the settings file: frozen, closed to unknown names."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Finding(Enum):
@@ -135,13 +131,23 @@ class ModelSettings(Section):
     """One model. The table's name is its id, which callers put into the field `model`."""
 
     engine: str = "llama_cpp"
-    """What runs it: `"llama_cpp"` for GGUF files, `"echo"` to try things out without a model."""
+    """What runs it: `"llama_cpp"` for GGUF files, `"hosted"` for an API elsewhere, `"echo"` to try things out without a
+    model."""
 
     file: Path | None = None
     """The GGUF file, the first part of a split one; not absolute: below `models_dir`."""
 
     source: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     """What the server that runs it calls the model. Not given: its id here."""
+
+    provider: str | None = None
+    """For the engine `"hosted"`: whose API it is, by the name of a table `[hosted.<id>]`."""
+
+    input_price: Money | None = None
+    """Money for a million tokens read. Not given: the provider's."""
+
+    output_price: Money | None = None
+    """Money for a million tokens written. Not given: the provider's."""
 
     kinds: Annotated[frozenset[KindName], BeforeValidator(names)] | None = None
     """What it can do: `"chat"`, `"completion"`, `"embedding"`, `"rerank"`. Not given: what its file says."""
@@ -216,6 +222,10 @@ class Settings(Section):
     default_model: str | None = None
     """The model that answers when a request names none."""
 
+    never_leave_this_machine: YesNo = False
+    """Whether nothing that is asked may be sent to another machine. Models elsewhere are then never asked, however a
+    request names them."""
+
     memory: MemorySettings = MemorySettings()
     """How much memory is left to others, and when to warn."""
 
@@ -230,6 +240,12 @@ class Settings(Section):
 
     journal: JournalSettings = JournalSettings()
     """What is remembered of what happened."""
+
+    hosted: Mapping[str, ProviderSettings] = Field(default_factory=dict)
+    """The providers of hosted models by name."""
+
+    spending: SpendingSettings = SpendingSettings()
+    """How much money hosted models may cost."""
 
     models: Mapping[str, ModelSettings] = Field(default_factory=dict)
     """The models by id."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from innkeeper.settings.given import Name
 from innkeeper.settings.load import leaves
-from innkeeper.settings.values import Section
+from innkeeper.settings.section import Section
 
 NOT_SAID: Final = "not set"
 

@@ -76,7 +76,8 @@ def _identity(model: Model, stamp: Stamp | None) -> object:
     """What makes two entries the same load: all that the engine is started with."""
     options = tuple(sorted(model.options.items()))
     size = (model.context, model.slots, model.cache_type)
-    return (model.engine, model.file, model.source, stamp, size, model.kinds, options)
+    hosting = (model.provider, model.source, model.price, model.is_barred)
+    return (model.engine, model.file, hosting, stamp, size, model.kinds, options)
 
 
 def _terms_without_size(model: Model) -> Terms:

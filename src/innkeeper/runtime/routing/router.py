@@ -57,6 +57,7 @@ def route(request: Request, catalog: Catalog, vocabulary: Vocabulary, last: str 
 
     Raises:
         UnknownModel: It names a model that is not in the catalogue.
+        MustStayHere: It names a model elsewhere, and nothing may leave this machine.
         NotSupported: The model it names cannot do this kind of work.
         InvalidRequest: It names none, and none can be chosen.
     """
@@ -64,7 +65,7 @@ def route(request: Request, catalog: Catalog, vocabulary: Vocabulary, last: str 
         catalog = catalog.only(request.may_use)
     if request.model is not None:
         return _named(request.model, request.kind, catalog)
-    able = [model for model in catalog if request.kind in model.kinds]
+    able = [model for model in catalog if request.kind in model.kinds and not model.is_barred]
     if not any(model.tasks or model.languages for model in able):
         return _default(request.kind, catalog, able)
     stays = next((model for model in able if model.id == last), None)
@@ -197,6 +198,8 @@ def _speaks(model: Model, language: Language | None) -> bool:
 
 def _named(name: str, kind: Kind, catalog: Catalog) -> Route:
     model = catalog.get(name)
+    if model.is_barred:
+        raise model.barred()
     if kind not in model.kinds:
         others = ", ".join(sorted(one.id for one in catalog if kind in one.kinds)) or "no model here"
         raise NotSupported(
@@ -214,6 +217,9 @@ def _default(kind: Kind, catalog: Catalog, able: list[Model]) -> Route:
     if len(able) == 1:
         return Route((able[0].id,), f"the only model that does {kind.value}")
     if not able:
+        for model in catalog:
+            if kind in model.kinds:
+                raise model.barred()
         raise InvalidRequest(f"No model here does {kind.value}. Add one to the catalogue.", param="model")
     names = ", ".join(sorted(model.id for model in able)[:8])
     raise InvalidRequest(
