@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import os
 import resource
+import signal
+import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +23,7 @@ from innkeeper.runtime.engines.unix_http import UnixHttp
 from innkeeper.runtime.errors import (
     BadModelFile,
     BadSettings,
+    EngineDied,
     InvalidRequest,
     LoadFailed,
     NotSupported,
@@ -193,6 +198,49 @@ class TestVectors:
                 await ask(engine, embedding([[5] * 3, [5] * 257]))
 
         assert refused.value.numbers == {"needed_tokens": 257, "limit_tokens": 256}
+
+    async def test_callers_who_are_computed_together_have_their_own_faults_and_formats(
+        self, adapter: LlamaCpp, tiny_embedder: Path
+    ) -> None:
+        kinds = frozenset({Kind.EMBEDDING})
+        model = Model("embedder", "llama_cpp", kinds, file=tiny_embedder, context=256, slots=4)
+        asked = [
+            embedding("an inn"),
+            embedding(["a ship", "an inn"], user="somebody"),
+            embedding([[5, 6], [10_000_000]]),
+            embedding([[5] * 257]),
+            embedding("an inn", encoding_format="base64"),
+            embedding(["", "ünï"]),
+            embedding(["an inn"] * 9),
+        ]
+        async with started(adapter, model) as engine:
+            alone = documents(await ask(engine, embedding("an inn")))[0]["data"][0]["embedding"]
+            got = await asyncio.gather(*(ask(engine, request) for request in asked), return_exceptions=True)
+
+        assert [type(one) for one in got] == [list, list, InvalidRequest, PromptTooLong, list, list, list]
+        one, two, _, _, coded, _, nine = ([] if isinstance(g, BaseException) else documents(g)[0]["data"] for g in got)
+        assert [len(one), len(two), len(coded), len(nine)] == [1, 2, 1, 9]
+        rows = [one[0], two[1], *nine]
+        for row in rows:
+            assert row["embedding"] == pytest.approx(alone, abs=1e-4)
+        assert struct.unpack(f"<{len(alone)}f", base64.b64decode(coded[0]["embedding"])) == pytest.approx(
+            alone, abs=1e-4
+        )
+
+    async def test_everybody_in_a_batch_is_told_when_the_engine_dies(
+        self, adapter: LlamaCpp, tiny_embedder: Path
+    ) -> None:
+        """C57"""
+        kinds = frozenset({Kind.EMBEDDING})
+        model = Model("embedder", "llama_cpp", kinds, file=tiny_embedder, context=256, slots=4)
+        async with started(adapter, model) as engine:
+            asking = [asyncio.create_task(ask(engine, embedding(["an inn"] * 2000))) for _ in range(6)]
+            await asyncio.sleep(0)
+            for pid in children():
+                os.kill(pid, signal.SIGKILL)
+            got = await asyncio.gather(*asking, return_exceptions=True)
+
+        assert [type(one) for one in got] == [EngineDied] * 6
 
     async def test_a_model_may_both_talk_and_embed(self, adapter: LlamaCpp, tiny: Path) -> None:
         model = Model("both", "llama_cpp", TEXT | {Kind.EMBEDDING}, file=tiny, context=512)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def minilm() -> MiniLM:
 @pytest.fixture
 async def embedder(minilm: MiniLM, adapter: LlamaCpp, tmp_path: Path) -> AsyncIterator[Engine]:
     file = minilm.write_gguf(tmp_path / "minilm.gguf")
-    engine = adapter.engine(Model("minilm", "llama_cpp", frozenset({Kind.EMBEDDING}), file=file))
+    engine = adapter.engine(Model("minilm", "llama_cpp", frozenset({Kind.EMBEDDING}), file=file, slots=8))
     await engine.start()
     yield engine
     await engine.stop()
@@ -80,3 +81,16 @@ class TestMiniLM:
 
         assert min(guitar @ guitarist, market @ shares) > 0.5
         assert max(guitar @ market, guitar @ shares, guitarist @ market, guitarist @ shares) < 0.2
+
+    async def test_many_callers_at_once_have_the_vectors_and_tokens_they_would_have_alone(
+        self, minilm: MiniLM, embedder: Engine
+    ) -> None:
+        asked = [*([text] for text in SENTENCES), SENTENCES * 3]
+        answers = await asyncio.gather(*(ask(embedder, embedding(texts)) for texts in asked))
+
+        tokens = 0
+        for texts, chunks in zip(asked, answers, strict=True):
+            vectors = np.array([row["embedding"] for row in documents(chunks)[0]["data"]])
+            assert (vectors * minilm.embed(texts)).sum(axis=1).min() >= 0.999
+            tokens += done(chunks).usage.prompt_tokens
+        assert tokens == 4 * sum(len(minilm.tokens(text)) for text in SENTENCES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,17 @@ class TestCatalog:
         assert catalog_of(settings(models={"x": {"file": "e.gguf"}}), embedder).get("x").kinds == {Kind.EMBEDDING}
         said = settings(models={"x": {"file": "e.gguf", "kinds": ["rerank"]}})
         assert catalog_of(said, embedder).get("x").kinds == {Kind.RERANK}
+
+    def test_a_model_that_reads_whole_texts_and_writes_none_has_eight_slots_unless_they_are_said(self) -> None:
+        reads = replace(found("e", kinds=frozenset({Kind.EMBEDDING})).models[0], looks_both_ways=True)
+        assert catalog_of(settings(), Found((reads,))).get("e").slots == 8
+        assert catalog_of(settings(models={"x": {"file": "e.gguf"}}), Found((reads,))).get("x").slots == 8
+        assert catalog_of(settings(models={"x": {"file": "e.gguf", "slots": 1}}), Found((reads,))).get("x").slots == 1
+        assert (
+            catalog_of(settings(models={"x": {"file": "e.gguf", "kinds": ["chat"]}}), Found((reads,))).get("x").slots
+            == 1
+        )
+        assert catalog_of(settings(), found("a", kinds=frozenset({Kind.EMBEDDING}))).get("a").slots == 1
 
     def test_the_only_model_that_chats_is_the_default(self) -> None:
         assert catalog_of(settings(), found("a")).default == "a"

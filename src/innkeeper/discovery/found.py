@@ -23,6 +23,8 @@ class FoundModel:
     trained_context: int | None
     """Tokens it was trained for, where its header says so."""
     keeper: Keeper
+    looks_both_ways: bool = False
+    """Whether it reads a text at once and remembers nothing of it, so that more slots cost it next to nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,6 +134,7 @@ class _Collection:
                 architecture=header.architecture,
                 trained_context=header.context_length,
                 keeper=keeper,
+                looks_both_ways=header.looks_both_ways,
             )
         except BadModelFile as error:
             self.left_out.append(LeftOut(file, error.message.removeprefix(f"{file}: ")))

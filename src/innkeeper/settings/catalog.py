@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
-from innkeeper.discovery.found import Found
+from innkeeper.discovery.found import Found, FoundModel
 from innkeeper.discovery.places import usual_places
 from innkeeper.discovery.search import find_models
 from innkeeper.runtime.catalog import Catalog, Model
@@ -23,6 +23,12 @@ HOSTED: Final = "hosted"
 
 SPEAKS: Final = frozenset({Kind.CHAT, Kind.COMPLETION})
 """What a model is taken to do of which nothing is known."""
+
+ONLY_READS: Final = frozenset({Kind.EMBEDDING, Kind.RERANK})
+"""What a model does that writes no text."""
+
+SLOTS_THAT_COST_NOTHING: Final = 8
+"""Of a model that reads texts whole: 2.5 times the texts per second of one slot for 10 MB, benchmarks/batching.py."""
 
 
 def search(loaded: Loaded) -> Found:
@@ -59,7 +65,7 @@ def catalog_of(settings: Settings, found: Found) -> Catalog:
         known = {model.id for model in models}
         files = {model.file for model in models}
         models.extend(
-            Model(id=one.id, engine="llama_cpp", kinds=one.kinds, file=one.file)
+            Model(id=one.id, engine="llama_cpp", kinds=one.kinds, file=one.file, slots=_slots(one.kinds, one))
             for one in found.models
             if one.id not in known and one.file not in files
         )
@@ -84,10 +90,11 @@ def _model(model_id: str, entry: ModelSettings, file: Path | None, found: Found,
     provider = settings.hosted.get(entry.provider) if entry.provider is not None else None
     told = found.of_file(file) if file is not None else None
     named = frozenset(Kind(kind) for kind in entry.kinds) if entry.kinds is not None else None
+    kinds = named or (told.kinds if told else SPEAKS)
     return Model(
         id=model_id,
         engine=entry.engine,
-        kinds=named or (told.kinds if told else SPEAKS),
+        kinds=kinds,
         tasks=entry.tasks,
         languages=entry.languages,
         file=file,
@@ -97,7 +104,7 @@ def _model(model_id: str, entry: ModelSettings, file: Path | None, found: Found,
         sent_to=elsewhere(provider.url) if provider is not None else None,
         must_stay=settings.never_leave_this_machine,
         context=entry.context,
-        slots=entry.slots,
+        slots=entry.slots or _slots(kinds, told),
         cache_type=entry.cache_type,
         keep_for_s=entry.keep_for_s,
         hold_s=entry.hold_s,
@@ -133,6 +140,11 @@ def _hosting_problems(model_id: str, entry: ModelSettings, settings: Settings) -
     if has_one_price and _price(entry, provider) is None:
         return [Problem(where, "has one price; give both `input_price` and `output_price`")]
     return []
+
+
+def _slots(kinds: frozenset[Kind], told: FoundModel | None) -> int:
+    """How many it has where nobody says."""
+    return SLOTS_THAT_COST_NOTHING if kinds <= ONLY_READS and told is not None and told.looks_both_ways else 1
 
 
 def _near(model_id: str, found: Found) -> str:

@@ -164,8 +164,9 @@ class ModelSettings(Section):
     context: Annotated[Count, Field(ge=16, le=16_777_216)] | None = None
     """Tokens one request may use, prompt and answer together. Not given: as the engine finds fit."""
 
-    slots: Annotated[Count, Field(ge=1, le=256)] = 1
-    """Requests it answers at the same time; each has `context` tokens of its own."""
+    slots: Annotated[Count, Field(ge=1, le=256)] | None = None
+    """Requests it answers at the same time; each has `context` tokens of its own. Not given: 1, and 8 for an embedding
+    or rerank model that remembers nothing of what it has read, because they cost it next to no memory."""
 
     cache_type: CacheType = "f16"
     """Number format of the context's memory; `"q8_0"` needs about half of `"f16"`."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from innkeeper.runtime.catalog import Model
 from innkeeper.runtime.engine import Holding
 from innkeeper.runtime.engines.child import Child
+from innkeeper.runtime.engines.embedding_batches import EmbeddingBatches
 from innkeeper.runtime.engines.launch import Launch, Role
 from innkeeper.runtime.engines.llama_answer import (
     END,
@@ -85,6 +88,8 @@ class LlamaCppEngine:
         self._log_began = log.written
         self._launch: Launch | None = None
         self._http: UnixHttp | None = None
+        self._batches: EmbeddingBatches | None = None
+        """None where there is one slot: then one request is answered at a time, and nothing to put together."""
         self._process: Process | None = None
         self._has_process = asyncio.Event()
         self._is_stopped = False
@@ -119,6 +124,7 @@ class LlamaCppEngine:
             self._has_process.set()
             await self._process.load(self._launch)
             self._http = UnixHttp(Path(self._launch.socket))
+            self._batches = self._put_together(self._launch)
             self.loaded_in_s = clock() - began_s
         except SetupError as error:
             raise LoadFailed(f"{self._model.id} could not be loaded: {error.message}") from error
@@ -127,15 +133,30 @@ class LlamaCppEngine:
         finally:
             self._processes.refill()
 
-    async def run(self, request: Request) -> AsyncGenerator[Chunk, None]:
+    def run(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """See `Engine.run`."""
+        if self._batches is not None and request.kind is Kind.EMBEDDING:
+            return self._embed(request, self._batches)
+        return self._answer(request)
+
+    async def _embed(self, request: Request, batches: EmbeddingBatches) -> AsyncGenerator[Chunk, None]:
+        """The answer to an embedding request that others may be computed with; its own faults are found before."""
+        http, launch = self._alive()
+        try:
+            await self._refuse_too_long(http, launch, request, engine_body(self._model.id, request))
+        except OSError as error:
+            raise await self._lost(error) from error
+        async with aclosing(batches.run(request)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def _answer(self, request: Request, *, is_checked: bool = False) -> AsyncGenerator[Chunk, None]:
         self._refuse_foreign(request.kind)
-        http, launch = self._http, self._launch
-        if http is None or launch is None or self._is_stopped:
-            raise EngineDied(f"{self._model.id}: the engine was never started, or is stopped.")
+        http, launch = self._alive()
         body = engine_body(self._model.id, request)
         try:
-            await self._refuse_too_long(http, launch, request, body)
+            if not is_checked:
+                await self._refuse_too_long(http, launch, request, body)
             exchange = await http.ask(TARGETS[request.kind], body)
         except OSError as error:
             raise await self._lost(error) from error
@@ -166,6 +187,21 @@ class LlamaCppEngine:
         finally:
             http.release(exchange)
 
+    def _put_together(self, launch: Launch) -> EmbeddingBatches | None:
+        if Kind.EMBEDDING not in self._model.kinds or launch.slots == 1:
+            return None
+        return EmbeddingBatches(
+            self._model.id,
+            partial(self._answer, is_checked=True),
+            most_inputs=launch.slots,
+            most_tokens=launch.batch_tokens,
+        )
+
+    def _alive(self) -> tuple[UnixHttp, Launch]:
+        if self._http is None or self._launch is None or self._is_stopped:
+            raise EngineDied(f"{self._model.id}: the engine was never started, or is stopped.")
+        return self._http, self._launch
+
     def _used(self, figures: Usage) -> Usage:
         self.most_tokens = max(self.most_tokens, figures.prompt_tokens + figures.answer_tokens)
         return figures
@@ -179,6 +215,8 @@ class LlamaCppEngine:
         if self._process is not None:
             await self._process.child.stop()
             self._process.let_go()
+        if self._batches is not None:
+            await self._batches.close()
         self._remove_socket()
 
     async def gone(self) -> str:

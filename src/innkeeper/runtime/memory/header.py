@@ -72,6 +72,11 @@ class Header:
         return (self.whole(f"{self.architecture}.pooling_type") or 0) > 0
 
     @property
+    def looks_both_ways(self) -> bool:
+        """Whether each token sees those after it: such a model reads a text once and remembers nothing of it."""
+        return self.metadata.get(f"{self.architecture}.attention.causal") is False
+
+    @property
     def ranks(self) -> bool:
         """Whether it scores how well a text answers a question."""
         return self.whole(f"{self.architecture}.pooling_type") == 4

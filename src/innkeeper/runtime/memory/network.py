@@ -76,7 +76,7 @@ class Network:
             heads=max(header.wholes(f"{said}.attention.head_count", layers) or (0,), default=0),
             vocabulary=_vocabulary(header),
             window_tokens=header.whole(f"{said}.attention.sliding_window") or _WINDOW_TOKENS.get(said, 0),
-            looks_both_ways=header.metadata.get(f"{said}.attention.causal") is False,
+            looks_both_ways=header.looks_both_ways,
             layers=_layers(header, layers),
         )
 
@@ -111,14 +111,13 @@ def _layers(header: Header, count: int) -> tuple[Layer, ...]:
     kv_heads = header.wholes(f"{said}.attention.head_count_kv", count) or heads
     shared = header.whole(f"{said}.attention.shared_kv_layers") or 0
     drafting = header.whole(f"{said}.nextn_predict_layers") or 0
-    both_ways = header.metadata.get(f"{said}.attention.causal") is False
     windows = _windows(header, count)
     names = _tensor_names(header, count)
     layers: list[Layer] = []
     for place in range(count):
         stateful = any(name.startswith(_STATEFUL) for name in names[place])
         attentive = any(name.startswith(_ATTENTIVE) for name in names[place])
-        remembers = (attentive or not stateful) and not both_ways and place < count - drafting - shared
+        remembers = (attentive or not stateful) and not header.looks_both_ways and place < count - drafting - shared
         suffix = "_swa" if windows[place] else ""
         key, value = (_head_width(header, which, suffix, max(heads)) for which in ("key", "value"))
         if header.whole(f"{said}.attention.kv_lora_rank") and header.whole(f"{said}.attention.key_length_mla"):
