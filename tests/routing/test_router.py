@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from innkeeper.runtime.catalog import Catalog
 from innkeeper.runtime.errors import InnkeeperError, LoadFailed
 from innkeeper.runtime.messages import Kind, Request
-from innkeeper.runtime.routing.router import Route, route
+from innkeeper.runtime.routing.choice import because_after
+from innkeeper.runtime.routing.router import route
 from innkeeper.runtime.routing.vocabulary import Vocabulary
 from innkeeper.settings.words import read_vocabulary
 from tests.routing.labelled import Case, cases, catalogs, model
@@ -20,12 +21,13 @@ CATALOGS = catalogs()
 VOCABULARY = read_vocabulary()
 
 
-def decided(case: Case, vocabulary: Vocabulary) -> Route | str:
-    """The route, or the code of the error."""
+def decided(case: Case, vocabulary: Vocabulary) -> tuple[tuple[str, ...], str] | str:
+    """The candidates and the reason, or the code of the error."""
     try:
-        return route(case.request(), CATALOGS[case.policy], vocabulary, case.last)
+        chosen = route(case.request(), CATALOGS[case.policy], vocabulary, case.last)
     except InnkeeperError as error:
         return error.code
+    return chosen.candidates, chosen.because
 
 
 def chat(text: str, **more: str | None) -> Request:
@@ -37,7 +39,7 @@ class TestTheTable:
 
     @pytest.mark.parametrize("case", cases(), ids=lambda case: f"{case.policy}: {case.text}")
     def test_is_followed(self, vocabulary: Vocabulary, case: Case) -> None:
-        expected = case.error or Route(tuple(case.candidates), case.because)
+        expected = case.error or (tuple(case.candidates), case.because)
 
         assert decided(case, vocabulary) == expected
 
@@ -51,7 +53,7 @@ class TestWithoutDeclarations:
         for case in cases():
             case_of_nothing = replace(case, policy="nothing declared", kind="chat", may_use=None)
             if case.model is None:
-                assert decided(case_of_nothing, vocabulary) == Route(("primary",), "the default model")
+                assert decided(case_of_nothing, vocabulary) == (("primary",), "the default model")
 
 
 class TestDoubt:
@@ -93,9 +95,9 @@ class TestManySuited:
 
 class TestAReason:
     def test_tells_who_failed_before(self) -> None:
-        chosen = Route(("meltemi", "primary"), "the text is Greek by its letters; meltemi speaks it")
+        because = "the text is Greek by its letters; meltemi speaks it"
 
-        assert chosen.because_after([]) == chosen.because
-        assert chosen.because_after([("meltemi", LoadFailed("no"))]) == (
+        assert because_after(because, []) == because
+        assert because_after(because, [("meltemi", LoadFailed("no"))]) == (
             "the text is Greek by its letters; meltemi speaks it; meltemi could not (load_failed)"
         )

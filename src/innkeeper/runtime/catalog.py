@@ -34,6 +34,10 @@ class Model:
     languages: frozenset[str] = frozenset()
     """What it speaks, by the codes of `routing.names.Language`; empty says nothing."""
 
+    quality: Mapping[str, float] = field(default_factory=dict)
+    """How well it does a task or speaks a language, from 0 to 1, by the names of these; under "" for all others. What
+    is not here goes by what it declares."""
+
     file: Path | None = None
     """The weights, for engines that read a file; the first part of a split one."""
 

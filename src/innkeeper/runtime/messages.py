@@ -60,10 +60,28 @@ class Request:
     """Seconds to let holds and busy models stand in the way; None takes the setting."""
 
     wait_at_most_s: float | None = None
-    """Seconds to wait for memory and a slot before `WaitedTooLong`; None takes the setting."""
+    """Seconds until the first words, for all candidates together, before the request is refused; None takes the
+    setting."""
+
+    deadline_s: float | None = None
+    """Seconds within which its caller wants the first words; None takes the target of what it is for."""
+
+    waits: bool = True
+    """Whether it waits for the right model. Otherwise one that is there answers, and the right one is loaded."""
+
+    allows_substitute: bool = False
+    """Whether another model may answer although one is named."""
+
+    max_cost: float | None = None
+    """What all its attempts together may cost, in the currency of the prices; None leaves it to the ceilings."""
 
     hold_s: float | None = None
     """Seconds the model is kept for this caller's next turn; None takes the model's own, 0 releases at once."""
+
+    @property
+    def may_substitute(self) -> bool:
+        """Whether a model that is named may be stood in for."""
+        return self.allows_substitute or not self.waits
 
 
 @dataclass(frozen=True, slots=True)

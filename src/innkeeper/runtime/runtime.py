@@ -17,6 +17,7 @@ from innkeeper.runtime.residency.machine import Residency
 from innkeeper.runtime.residency.readings import Readings
 from innkeeper.runtime.residency.signals import Close, PinSet, Rated
 from innkeeper.runtime.residency.states import State
+from innkeeper.runtime.routing.choice import because_after
 from innkeeper.runtime.routing.conversations import Conversations
 from innkeeper.runtime.routing.router import route
 from innkeeper.runtime.routing.vocabulary import Vocabulary
@@ -108,7 +109,7 @@ class Runtime:
                                     after_s = self._seconds() - began_s
                                     self.journal.record(facts.FirstWords(request.id, model, request.task, after_s))
                                     self._conversations.answered(request, model)
-                                    because = chosen.because_after(failures)
+                                    because = because_after(chosen.because, failures)
                                     yield Began(model, because, lease.waited_s, lease.load_s)
                                 if isinstance(chunk, Done):
                                     usage = chunk.usage

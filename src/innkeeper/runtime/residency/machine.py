@@ -32,7 +32,9 @@ from innkeeper.runtime.residency.signals import (
     UnloadWanted,
     Wanted,
 )
+from innkeeper.runtime.residency.standings import standing_of
 from innkeeper.runtime.residency.states import State
+from innkeeper.runtime.standing import Standing
 
 
 class Residency:
@@ -86,6 +88,10 @@ class Residency:
             if waiter.ticket == ticket:
                 return 0 if self._books.residents[waiter.model].state is State.LOADING else place
         return None
+
+    def standing(self, model: str, now_s: float, *, is_hosted: bool = False) -> Standing:
+        """What it would take for `model` to answer a request that comes now; changes nothing. It must be known."""
+        return standing_of(self._books, self._policy, model, now_s, is_hosted=is_hosted)
 
     @property
     def books(self) -> Books:

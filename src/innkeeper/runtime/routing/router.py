@@ -1,6 +1,6 @@
 """Chooses who may answer a request; pure. The first rule that matches wins.
 
-1. A model that is named answers; nobody stands in for it.
+1. A model that is named answers; nobody stands in for it unless the caller says so.
 2. In the middle of a tool call the conversation stays with its model.
 3. The task the caller names, in the language of the text where a model of that task declares it.
 4. The language of the text.
@@ -14,12 +14,12 @@ its model it must be rather sure. Where no model declares a task or a language, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Final
 
 from innkeeper.runtime.catalog import Catalog, Model
-from innkeeper.runtime.errors import InnkeeperError, InvalidRequest, NotSupported
+from innkeeper.runtime.errors import InvalidRequest, NotSupported
 from innkeeper.runtime.messages import Kind, Request
 from innkeeper.runtime.routing.asked_text import asked_text, is_in_tool_loop
 from innkeeper.runtime.routing.language import language_of
@@ -35,6 +35,18 @@ ENOUGH_TO_SWITCH: Final = 0.7
 """Confidence from which a guess takes a conversation away from its model."""
 
 
+class Rule(Enum):
+    """Which of the rules matched."""
+
+    NAMED = "named"
+    TOOL_LOOP = "tool loop"
+    TASK = "task"
+    LANGUAGE = "language"
+    WORDS = "words"
+    CONVERSATION = "conversation"
+    DEFAULT = "default"
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """Who may answer, in this order, and why."""
@@ -43,10 +55,13 @@ class Route:
     because: str
     """The rule that matched, in words an operator can read."""
 
-    def because_after(self, failures: Sequence[tuple[str, InnkeeperError]]) -> str:
-        """Why the next candidate answers, when those before it failed."""
-        failed = "".join(f"; {model} could not ({error.code})" for model, error in failures)
-        return self.because + failed
+    rule: Rule
+    task: Task | None = None
+    """What the request is for, as it says or as its words do; None where nothing does."""
+    language: Language | None = None
+    """What its text is in; None where nothing tells it, or where nobody had to ask."""
+    may_yield: bool = False
+    """Whether another model may answer for lack of time: never in a tool loop, nor for vectors."""
 
 
 def route(request: Request, catalog: Catalog, vocabulary: Vocabulary, last: str | None = None) -> Route:
@@ -64,19 +79,25 @@ def route(request: Request, catalog: Catalog, vocabulary: Vocabulary, last: str 
     if request.may_use is not None:
         catalog = catalog.only(request.may_use)
     if request.model is not None:
-        return _named(request.model, request.kind, catalog)
-    able = [model for model in catalog if request.kind in model.kinds and not model.is_barred]
-    if not any(model.tasks or model.languages for model in able):
-        return _default(request.kind, catalog, able)
+        return _named(request, request.model, catalog, vocabulary)
+    able = able_of(catalog, request.kind)
+    if not any(model.tasks or model.languages or model.quality for model in able):
+        return replace(_default(request.kind, catalog, able), task=_task_of(request))
     stays = next((model for model in able if model.id == last), None)
     if stays is not None and is_in_tool_loop(request):
-        chosen = Route((stays.id,), f"in the middle of a tool call; the conversation stays with {stays.id}")
+        because = f"in the middle of a tool call; the conversation stays with {stays.id}"
+        chosen = Route((stays.id,), because, Rule.TOOL_LOOP)
     else:
         chosen = _chosen(request, catalog, vocabulary, able, stays)
-    if request.kind is Kind.EMBEDDING:
-        return replace(chosen, candidates=chosen.candidates[:1])  # vectors of two models cannot be compared
+    if request.kind is Kind.EMBEDDING:  # vectors of two models cannot be compared
+        return replace(chosen, candidates=chosen.candidates[:1], may_yield=False)
     default = [model.id for model in able if model.id == catalog.default]
     return replace(chosen, candidates=tuple(dict.fromkeys([*chosen.candidates, *default])))
+
+
+def able_of(catalog: Catalog, kind: Kind) -> list[Model]:
+    """The models that may be asked for that kind of work."""
+    return [model for model in catalog if kind in model.kinds and not model.is_barred]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +119,11 @@ class _Guess:
     def language(self) -> Language | None:
         """The language, where it is likelier than not."""
         return self.told.language if self.told.confidence >= ENOUGH else None
+
+    @property
+    def task(self) -> Task | None:
+        """The task, where it is likelier than not."""
+        return self.meant.task if self.meant is not None and self.meant.confidence >= ENOUGH else None
 
     def is_for(self, model: Model) -> bool:
         """Whether nothing says that the model is for something else: of tasks and languages both must be met."""
@@ -126,26 +152,33 @@ def _chosen(
     """The first rule from the named task on that matches."""
     guess = _Guess.of(request, vocabulary)
     needed = ENOUGH if stays is None else ENOUGH_TO_SWITCH
-    by_task = None if request.task is None else _by_named_task(request.task, guess, able, stays)
-    if by_task is not None:
-        return by_task
     chosen = (
-        _by_language(guess, needed, able, stays)
+        (None if request.task is None else _by_named_task(request.task, guess, able, stays))
+        or _by_language(guess, needed, able, stays)
         or _by_words(guess, needed, able, stays)
         or _by_conversation(guess, stays)
         or _default(request.kind, catalog, able)
     )
-    return chosen if request.task is None else replace(chosen, because=f"nobody does {request.task}; {chosen.because}")
+    because = chosen.because
+    if request.task is not None and chosen.rule is not Rule.TASK:
+        because = f"nobody does {request.task}; {because}"
+    task = _task_of(request) or guess.task
+    return replace(chosen, because=because, task=task, language=guess.language, may_yield=True)
+
+
+def _task_of(request: Request) -> Task | None:
+    """What the caller says it is for, if that is a task."""
+    return None if request.task is None else task_named(request.task)
 
 
 def _by_named_task(name: str, guess: _Guess, able: list[Model], stays: Model | None) -> Route | None:
     task, language = task_named(name), language_named(name)
     if task is not None:
         those = [model for model in able if task.value in model.tasks]
-        return _route(those, guess, stays, f"the task is {task.value}; {{}} does it")
+        return _route(those, guess, stays, f"the task is {task.value}; {{}} does it", Rule.TASK)
     if language is not None:
         those = [model for model in able if language.value in model.languages]
-        return _route(those, guess, stays, f"the task is {language.english_name}; {{}} speaks it")
+        return _route(those, guess, stays, f"the task is {language.english_name}; {{}} speaks it", Rule.TASK)
     return None
 
 
@@ -156,7 +189,8 @@ def _by_language(guess: _Guess, needed: float, able: list[Model], stays: Model |
     if stays is not None and told.language.value in stays.languages:
         return None  # another that speaks it is no gain
     those = [model for model in able if told.language.value in model.languages and guess.is_for(model)]
-    return _route(those, guess, stays, f"the text is {told.language.english_name} {told.because}; {{}} speaks it")
+    because = f"the text is {told.language.english_name} {told.because}; {{}} speaks it"
+    return _route(those, guess, stays, because, Rule.LANGUAGE)
 
 
 def _by_words(guess: _Guess, needed: float, able: list[Model], stays: Model | None) -> Route | None:
@@ -166,7 +200,7 @@ def _by_words(guess: _Guess, needed: float, able: list[Model], stays: Model | No
     those = [model for model in able if meant.task.value in model.tasks and _speaks(model, guess.language)]
     quoted = ", ".join(f'"{word}"' for word in meant.words)
     why = f"the words speak of {meant.task.value} ({quoted})" if quoted else f"the request is for {meant.task.value}"
-    return _route(those, guess, stays, f"{why}; {{}} does it")
+    return _route(those, guess, stays, f"{why}; {{}} does it", Rule.WORDS)
 
 
 def _by_conversation(guess: _Guess, stays: Model | None) -> Route | None:
@@ -176,15 +210,15 @@ def _by_conversation(guess: _Guess, stays: Model | None) -> Route | None:
     is_for_another = guess.meant is not None and guess.meant.confidence >= ENOUGH_TO_SWITCH and not guess.is_for(stays)
     if speaks_another or is_for_another:
         return None
-    return Route((stays.id,), f"the conversation stays with {stays.id}")
+    return Route((stays.id,), f"the conversation stays with {stays.id}", Rule.CONVERSATION)
 
 
-def _route(those: list[Model], guess: _Guess, stays: Model | None, because: str) -> Route | None:
+def _route(those: list[Model], guess: _Guess, stays: Model | None, because: str, rule: Rule) -> Route | None:
     """`those` in order: the conversation's own model, then by how well they suit, then as in the catalogue."""
     if not those:
         return None
     best = sorted(those, key=lambda model: (model is not stays, *guess.fit(model)))
-    return Route(tuple(model.id for model in best), because.replace("{}", best[0].id))
+    return Route(tuple(model.id for model in best), because.replace("{}", best[0].id), rule)
 
 
 def _declares(model: Model, language: Language | None) -> bool:
@@ -196,8 +230,8 @@ def _speaks(model: Model, language: Language | None) -> bool:
     return not model.languages or _declares(model, language)
 
 
-def _named(name: str, kind: Kind, catalog: Catalog) -> Route:
-    model = catalog.get(name)
+def _named(request: Request, name: str, catalog: Catalog, vocabulary: Vocabulary) -> Route:
+    model, kind = catalog.get(name), request.kind
     if model.is_barred:
         raise model.barred()
     if kind not in model.kinds:
@@ -207,15 +241,19 @@ def _named(name: str, kind: Kind, catalog: Catalog) -> Route:
             f"Able to: {others}.",
             param="model",
         )
-    return Route((model.id,), "asked for by name")
+    named = Route((model.id,), "asked for by name", Rule.NAMED, _task_of(request))
+    if kind is Kind.EMBEDDING or is_in_tool_loop(request) or not request.may_substitute:
+        return named
+    guess = _Guess.of(request, vocabulary)
+    return replace(named, task=named.task or guess.task, language=guess.language, may_yield=True)
 
 
 def _default(kind: Kind, catalog: Catalog, able: list[Model]) -> Route:
     if any(model.id == catalog.default for model in able):
         assert catalog.default is not None, "a model has an id"
-        return Route((catalog.default,), "the default model")
+        return Route((catalog.default,), "the default model", Rule.DEFAULT)
     if len(able) == 1:
-        return Route((able[0].id,), f"the only model that does {kind.value}")
+        return Route((able[0].id,), f"the only model that does {kind.value}", Rule.DEFAULT)
     if not able:
         for model in catalog:
             if kind in model.kinds:
