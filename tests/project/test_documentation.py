@@ -21,6 +21,7 @@ PAGE_OF = {
     "hub": "cli.md",
     "settings": "settings.md",
     "runtime": "how-it-works.md",
+    "spending": "hosted.md",
     "wire": "api.md",
 }
 """The page that explains a package, where it is not named like the package."""

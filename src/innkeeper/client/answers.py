@@ -8,14 +8,16 @@ from dataclasses import fields
 from typing import Any
 
 from innkeeper.runtime.errors import ChainExhausted, InnkeeperError
-from innkeeper.runtime.views import ModelView, PoolView, RuntimeView
+from innkeeper.runtime.views import ModelView, PoolView, RuntimeView, SpendingView
 
 
 def view_of(said: Mapping[str, Any]) -> RuntimeView:
     """The state in a `/ps` answer. Fields that this version does not know are left away."""
     pools = tuple(PoolView(**_known(PoolView, pool)) for pool in said["pools"])
     models = tuple(ModelView(**_known(ModelView, model) | {"kinds": tuple(model["kinds"])}) for model in said["models"])
-    return RuntimeView(**_known(RuntimeView, said) | {"pools": pools, "models": models})
+    money = said.get("spending")
+    spending = SpendingView(**_known(SpendingView, money)) if money is not None else None
+    return RuntimeView(**_known(RuntimeView, said) | {"pools": pools, "models": models, "spending": spending})
 
 
 def error_of(status: int, body: bytes) -> InnkeeperError:

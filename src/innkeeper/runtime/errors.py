@@ -18,12 +18,15 @@ InnkeeperError
 │   ├── AllPinned                 503  memory_pinned                   yes
 │   ├── MemoryTaken               503  memory_taken                    yes
 │   ├── WaitedTooLong             503  waited_too_long                 yes
+│   ├── SpendingCeiling           402  spending_ceiling                yes
 │   └── Closing                   503  shutting_down                   no
 ├── EngineError               a model failed; the next one may not
 │   ├── LoadFailed                502  load_failed                     yes
 │   ├── CoolingDown               503  load_cooling_down               yes
 │   ├── EngineDied                502  engine_died                     yes
 │   ├── EngineFailed              502  engine_failed                   yes
+│   ├── ProviderRefused           502  provider_refused                yes
+│   ├── ProviderPaused            503  provider_paused                 yes
 │   ├── EngineUnreachable         502  engine_unreachable              yes
 │   └── EngineTimedOut            504  engine_timed_out                yes
 ├── SetupError                the operator must change something
@@ -200,6 +203,14 @@ class WaitedTooLong(CapacityError):
     try_next = True
 
 
+class SpendingCeiling(CapacityError):
+    """Asking the hosted model could cost more than the ceilings leave, or than can be told."""
+
+    status = 402
+    code = "spending_ceiling"
+    try_next = True
+
+
 class Closing(CapacityError):
     """The server is shutting down."""
 
@@ -241,6 +252,20 @@ class EngineFailed(EngineError):
 
     status = 502
     code = "engine_failed"
+
+
+class ProviderRefused(EngineError):
+    """The provider of a hosted model does not take our key, or there is no credit with it."""
+
+    status = 502
+    code = "provider_refused"
+
+
+class ProviderPaused(EngineError):
+    """The provider of a hosted model failed a moment ago, or is full, and is not asked again yet."""
+
+    status = 503
+    code = "provider_paused"
 
 
 class EngineUnreachable(EngineError):

@@ -74,6 +74,50 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """A hosted model was asked, whether or not its answer reached its end, and cost so much."""
+
+    request: str
+    model: str
+    client: str
+    cost: float | None
+    """None where the model has no price."""
+    currency: str
+    is_estimated: bool
+    """Whether the cost is estimated from the texts, because the provider did not count."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderPaused:
+    """A provider, or one model of it, failed in a way that is not tried again for a while."""
+
+    provider: str
+    model: str | None
+    """The model that is left alone; None is all of the provider."""
+    why: str
+    for_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderBack:
+    """A provider, or one model of it, answered again after a pause."""
+
+    provider: str
+    model: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """A hosted model does not take a parameter as it is; requests are sent to it without, or under another name."""
+
+    model: str
+    parameter: str
+    sent_as: str | None
+    """The name it takes; None leaves the parameter out."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelMoved:
     """A model changed its state."""
 
@@ -226,6 +270,10 @@ Fact: TypeAlias = (
     | FirstWords
     | AttemptFailed
     | Finished
+    | Spent
+    | ProviderPaused
+    | ProviderBack
+    | Adapted
     | ModelMoved
     | ModelLoaded
     | LoadRefused

@@ -99,6 +99,12 @@ class Usage:
     answer_s: float | None = None
     """Engine time spent on the answer; None where the engine does not say."""
 
+    cost: float | None = None
+    """Money, in the currency of `spending`; None where the model costs none or its price is not known."""
+
+    is_estimated: bool = False
+    """Whether tokens and cost are estimated from the texts, because nobody counted them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Began:

@@ -64,6 +64,22 @@ class ModelView:
 
 
 @dataclass(frozen=True, slots=True)
+class SpendingView:
+    """What hosted models have cost today."""
+
+    currency: str
+    day: str
+    """"2026-01-31", in UTC."""
+    spent: float
+    set_aside: float
+    """The most that answers under way can cost."""
+    per_day: float | None
+    """The ceiling for all callers together; None where there is none."""
+    per_user_per_day: float | None
+    resets_in_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class RuntimeView:
     """The whole inn at one moment: what `ps` shows."""
 
@@ -75,3 +91,5 @@ class RuntimeView:
     """Callers waiting for memory or a slot."""
     serving: int
     """Requests that hold a lease."""
+    spending: SpendingView | None = None
+    """None where no model is hosted."""

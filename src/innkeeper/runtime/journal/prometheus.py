@@ -24,6 +24,7 @@ from innkeeper.runtime.facts import (
     LoadRefused,
     ModelLoaded,
     ModelMoved,
+    Spent,
 )
 from innkeeper.runtime.journal.entry import Entry
 from innkeeper.runtime.journal.gauges import Gauges
@@ -126,6 +127,14 @@ class PrometheusSink:
                 "innkeeper_failed_attempts_total", "Candidates that could not answer.", ("model", "code"), registry=own
             )
         )
+        self._spent = _Series(
+            Counter(
+                "innkeeper_spent_total",
+                "Money that hosted models cost, in the currency of the settings.",
+                ("model", "is_estimated"),
+                registry=own,
+            )
+        )
         self._tokens = _Series(
             Counter(
                 "innkeeper_tokens_total",
@@ -158,6 +167,8 @@ class PrometheusSink:
                 self._failed_attempts.of(self._models.learn(model), code).inc()
             case Finished():
                 self._count_ending(fact)
+            case Spent(_, model, _, cost, _, is_estimated) if cost:
+                self._spent.of(self._models.learn(model), "yes" if is_estimated else "no").inc(cost)
             case ModelMoved(model):
                 self._models.learn(model)
             case ModelLoaded(model, _, took_s):

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Final, assert_never
 
 from innkeeper.runtime.facts import (
+    Adapted,
     Alarm,
     Asked,
     AttemptFailed,
@@ -25,10 +26,13 @@ from innkeeper.runtime.facts import (
     OperatorDid,
     Overdrawn,
     Preloaded,
+    ProviderBack,
+    ProviderPaused,
     Routed,
     SettingsReloaded,
     SizeCorrected,
     Slowed,
+    Spent,
 )
 from innkeeper.runtime.journal.entry import Entry
 from innkeeper.runtime.sizes import told
@@ -47,6 +51,8 @@ def _words(fact: Fact) -> str:
     match fact:
         case Asked() | Routed() | Leased() | FirstWords() | AttemptFailed() | Finished():
             return _of_a_request(fact)
+        case Spent() | ProviderPaused() | ProviderBack() | Adapted():
+            return _of_a_provider(fact)
         case ModelMoved() | ModelLoaded() | LoadRefused() | Evicted() | EngineLeft() | Preloaded() | Slowed():
             return _of_a_model(fact)
         case SizeCorrected() | CeilingMoved() | Overdrawn() | Alarm():
@@ -83,6 +89,27 @@ def _of_a_request(fact: Asked | Routed | Leased | FirstWords | AttemptFailed | F
             return f"{request}: {_ending(outcome, model)} after {seconds(took_s)}{tokens}."
         case _:
             assert_never(fact)
+
+
+def _of_a_provider(fact: Spent | ProviderPaused | ProviderBack | Adapted) -> str:
+    match fact:
+        case Spent(request, model, client, cost, currency, is_estimated):
+            about = "about " if is_estimated else ""
+            amount = "an unknown amount, because it has no price" if cost is None else f"{about}{cost:.6f} {currency}"
+            return f"{request}: {model} cost {client or 'somebody'} {amount}."
+        case ProviderPaused(provider, model, why, for_s):
+            return f"{_whom(provider, model)} is left alone for {seconds(for_s)}: {why}"
+        case ProviderBack(provider, model):
+            return f"{_whom(provider, model)} answers again."
+        case Adapted(model, parameter, sent_as, why):
+            how = f"is sent to {model} as {sent_as}" if sent_as else f"is no longer sent to {model}"
+            return f"{parameter} {how}: {why}"
+        case _:
+            assert_never(fact)
+
+
+def _whom(provider: str, model: str | None) -> str:
+    return f"{model} at {provider}" if model is not None else provider
 
 
 def _of_a_model(

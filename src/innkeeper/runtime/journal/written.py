@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
@@ -77,10 +77,16 @@ def _read_object(kind: Any, value: Any) -> Any:  # a dataclass and any JSON valu
     if not isinstance(value, dict):
         raise Unreadable(f"{kind.__name__}: not an object")
     types = _types_of(kind)
-    missing = types.keys() - value.keys()
+    missing = _needed_by(kind) - value.keys()  # a field with a default may be younger than what is read
     if missing:
         raise Unreadable(f"{kind.__name__}: {', '.join(sorted(missing))} missing")
-    return kind(**{name: _read(expected, value[name], f"{kind.__name__}.{name}") for name, expected in types.items()})
+    there = [(name, expected) for name, expected in types.items() if name in value]
+    return kind(**{name: _read(expected, value[name], f"{kind.__name__}.{name}") for name, expected in there})
+
+
+@cache
+def _needed_by(kind: Any) -> frozenset[str]:  # a dataclass
+    return frozenset(one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING)
 
 
 def _read(expected: Any, value: Any, where: str) -> Any:  # a type expression and any JSON value

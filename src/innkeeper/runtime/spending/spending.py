@@ -1,0 +1,225 @@
+"""Lets hosted models be asked while there is money for it, and writes down what they cost.
+
+The one way to a provider leads through `bill`: it refuses before anything is sent, sets the most aside that the answer
+can cost, and settles what it did cost when the answer is over, however it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+from innkeeper.runtime.catalog import Model
+from innkeeper.runtime.errors import SpendingCeiling, StateUnusable
+from innkeeper.runtime.facts import Note, Spent
+from innkeeper.runtime.messages import Kind, Request, Usage
+from innkeeper.runtime.price import Price
+from innkeeper.runtime.spending.book import KEEP_DAYS, Row, SpendBook
+from innkeeper.runtime.spending.purse import Ceilings, Purse, Short
+from innkeeper.runtime.spending.tokens import (
+    likely_prompt_tokens,
+    likely_tokens,
+    most_answer_tokens,
+    most_prompt_tokens,
+)
+from innkeeper.runtime.views import SpendingView
+
+
+class Bill:
+    """What one request to a provider costs; its engine tells how the answer goes."""
+
+    def __init__(self, request: Request, price: Price | None) -> None:
+        self._request = request
+        self._price = price
+        self._is_charged = False
+        self._said: list[str] = []
+        self._counted = Usage()
+        self._is_counted = False
+        self._reported: float | None = None
+
+    def asked(self) -> None:
+        """The request is on its way: from now on it may be charged, whatever becomes of the answer."""
+        self._is_charged = True
+
+    def refused(self) -> None:
+        """The provider said that it will not answer: that is not charged."""
+        self._is_charged = False
+
+    def said(self, text: str) -> None:
+        """A part of the answer came, for the case that nobody will count it."""
+        self._said.append(text)
+
+    def counted(self, usage: Usage, reported: float | None = None) -> None:
+        """The provider counted. With `reported` it said the cost itself; several counts of one answer add up."""
+        before = self._counted
+        self._is_charged = self._is_counted = True
+        self._counted = Usage(
+            prompt_tokens=before.prompt_tokens + usage.prompt_tokens,
+            answer_tokens=before.answer_tokens + usage.answer_tokens,
+            cached_tokens=before.cached_tokens + usage.cached_tokens,
+        )
+        if reported is not None:
+            self._reported = (self._reported or 0.0) + reported
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens and cost, as the provider counted them, else as they are estimated from the texts."""
+        if not self._is_charged:
+            return Usage(cost=0.0)
+        if self._is_counted:
+            counted, is_estimated = self._counted, False
+        else:
+            prompt, answer = likely_prompt_tokens(self._request.body), likely_tokens("".join(self._said))
+            counted, is_estimated = Usage(prompt, answer), True
+        cost = self._reported
+        if cost is None and self._price is not None:
+            cost = self._price.cost(counted.prompt_tokens, counted.answer_tokens)
+        return Usage(
+            prompt_tokens=counted.prompt_tokens,
+            answer_tokens=counted.answer_tokens,
+            cached_tokens=counted.cached_tokens,
+            cost=cost,
+            is_estimated=is_estimated,
+        )
+
+
+class Spending:
+    """The ceilings, today's money, and the book."""
+
+    def __init__(self, ceilings: Ceilings, book: SpendBook, *, clock: Callable[[], float], note: Note) -> None:
+        """`clock` gives unix seconds; days begin at midnight UTC."""
+        self._purse = Purse(ceilings)
+        self._book = book
+        self._clock = clock
+        self._note = note
+        self._tickets = count(-1, -1)  # for what could not be written down; the book's own are above zero
+        self.trouble: str | None = None
+        """Why the book cannot be kept, in words; None while all is well."""
+
+    @contextmanager
+    def bill(self, request: Request, model: Model, answer_tokens_at_most: int) -> Iterator[Bill]:
+        """For the length of the block the most that it can cost is set aside; afterwards what it did cost is settled.
+
+        Raises:
+            SpendingCeiling: A ceiling does not leave room for it, or there is one and its cost cannot be bounded.
+        """
+        most = self.most(request, model, answer_tokens_at_most)
+        ticket = self._set_aside(request, model, most)
+        bill = Bill(request, model.price)
+        try:
+            yield bill
+        finally:
+            self._settle(ticket, request, model, bill.usage)
+
+    def most(self, request: Request, model: Model, answer_tokens_at_most: int) -> float | None:
+        """The most that `model` can cost for `request`; None where it has no price."""
+        if model.price is None:
+            return None
+        answer = 0 if request.kind is Kind.EMBEDDING else most_answer_tokens(request.body, answer_tokens_at_most)
+        return model.price.cost(most_prompt_tokens(request.body), answer)
+
+    def view(self) -> SpendingView:
+        """Today's money."""
+        with suppress(StateUnusable):  # then what was known last is shown
+            self._turn_the_page()
+        purse = self._purse
+        return SpendingView(
+            currency=purse.ceilings.currency,
+            day=purse.day or "",
+            spent=purse.spent(),
+            set_aside=purse.set_aside(),
+            per_day=purse.ceilings.per_day,
+            per_user_per_day=purse.ceilings.per_client_per_day,
+            resets_in_s=self._resets_in_s(),
+        )
+
+    def close(self) -> None:
+        """Close the book."""
+        self._book.close()
+
+    def _set_aside(self, request: Request, model: Model, most: float | None) -> int:
+        try:
+            self._turn_the_page()
+            self._refuse_if_short(request, model, most)
+            row = Row(self._clock(), self._purse.day or "", request.client, model.id, request.id, most or 0.0)
+            ticket = self._book.open_row(row)
+            self.trouble = None
+        except StateUnusable as error:
+            self.trouble = error.message
+            if self._purse.ceilings.are_set:
+                raise SpendingCeiling(
+                    f"{model.id} is not asked: there is a ceiling, and what is spent cannot be written down: "
+                    f"{error.message}. Make the file writable, or take the ceilings out."
+                ) from error
+            if self._purse.day is None:
+                self._purse.begin(self._now().date().isoformat(), {})
+            ticket = next(self._tickets)
+        self._purse.put_aside(ticket, request.client, most or 0.0)
+        return ticket
+
+    def _refuse_if_short(self, request: Request, model: Model, most: float | None) -> None:
+        if not self._purse.ceilings.are_set:
+            return
+        if most is None:
+            raise SpendingCeiling(
+                f"{model.id} has no price, so that no ceiling can hold for it. Set its `input_price` and "
+                "`output_price`; where it is free, 0.",
+            )
+        short = self._purse.short(request.client, most)
+        if short is not None:
+            raise self._refusal(model, short, most)
+
+    def _settle(self, ticket: int, request: Request, model: Model, usage: Usage) -> None:
+        cost = usage.cost or 0.0
+        self._purse.settle(ticket, cost)
+        if ticket > 0:
+            try:
+                self._book.settle(
+                    ticket, cost, usage.prompt_tokens, usage.answer_tokens, is_estimated=usage.is_estimated
+                )
+            except StateUnusable as error:  # its row stands with the most: too much rather than too little
+                self.trouble = error.message
+        if usage.prompt_tokens or usage.answer_tokens or cost:
+            currency = self._purse.ceilings.currency
+            self._note(Spent(request.id, model.id, request.client, usage.cost, currency, usage.is_estimated))
+
+    def _turn_the_page(self) -> None:
+        """Begin a new day where it is one, with what the book says was spent on it.
+
+        Raises:
+            StateUnusable: It cannot be read; the day before goes on.
+        """
+        day = self._now().date()
+        if day.isoformat() != self._purse.day:
+            spent = self._book.of_day(day.isoformat())
+            self._book.forget((day - timedelta(days=KEEP_DAYS)).isoformat())
+            self._purse.begin(day.isoformat(), spent)
+
+    def _refusal(self, model: Model, short: Short, most: float) -> SpendingCeiling:
+        currency, resets_in_s = self._purse.ceilings.currency, self._resets_in_s()
+        aside = f" and {_told(short.set_aside)} set aside for answers under way" if short.set_aside else ""
+        return SpendingCeiling(
+            f"{model.id} is not asked: it may cost {_told(most)} {currency}, and of the {_told(short.ceiling)} a day "
+            f"for {short.whose} {_told(short.spent)} are spent{aside}. The day ends at midnight UTC, in "
+            f"{resets_in_s / 3600:.1f} hours; models that run here still answer.",
+            retry_after_s=resets_in_s,
+            most=most,
+            ceiling=short.ceiling,
+            spent=short.spent,
+            set_aside=short.set_aside,
+        )
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock(), UTC)
+
+    def _resets_in_s(self) -> float:
+        now = self._now()
+        tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+        return (tomorrow - now).total_seconds()
+
+
+def _told(amount: float) -> str:
+    """Cents where that says enough, else two digits that do: "1.50", "0.0031"."""
+    return f"{amount:.2f}" if amount >= 0.1 or amount == 0 else f"{amount:.2g}"
