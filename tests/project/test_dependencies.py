@@ -16,6 +16,7 @@ PINS = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CORE: list[str] = PROJECT["project"]["dependencies"]
 HUB: list[str] = PROJECT["project"]["optional-dependencies"]["hub"]
+RECALL: list[str] = PROJECT["project"]["optional-dependencies"]["recall"]
 TOOLS: list[str] = PROJECT["dependency-groups"]["dev"]
 
 
@@ -73,7 +74,7 @@ class TestPins:
 
     def test_everything_we_need_is_pinned(self) -> None:
         pinned = {plain(line.partition("==")[0]) for line in PINS}
-        assert brought_by(*CORE, *HUB, *TOOLS).keys() - pinned == set()
+        assert brought_by(*CORE, *HUB, *RECALL, *TOOLS).keys() - pinned == set()
 
     def test_what_is_installed_is_what_is_pinned(self) -> None:
         pinned = dict(line.split("==") for line in PINS)

@@ -22,6 +22,7 @@ PAGE_OF = {
     "settings": "settings.md",
     "runtime": "how-it-works.md",
     "spending": "hosted.md",
+    "text": "recall.md",
     "wire": "api.md",
 }
 """The page that explains a package, where it is not named like the package."""

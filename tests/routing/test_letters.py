@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from innkeeper.runtime.routing.greeklish import sound_of, sounds_of
-from innkeeper.runtime.routing.letters import Script, folded, script_of, words_of
+from innkeeper.runtime.routing.letters import Script, script_of, words_of
 from innkeeper.runtime.routing.prose import prose_of
+from innkeeper.text.folding import folded
 
 
 class TestFolding:

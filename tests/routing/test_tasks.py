@@ -6,10 +6,10 @@ import unicodedata
 
 import pytest
 
-from innkeeper.runtime.routing.letters import folded
 from innkeeper.runtime.routing.names import Task
 from innkeeper.runtime.routing.tasks import WORDS_PER_POINT, task_of
 from innkeeper.runtime.routing.vocabulary import STRONG, WEAK, Vocabulary
+from innkeeper.text.folding import folded
 
 
 def task(text: str, vocabulary: Vocabulary) -> Task | None:

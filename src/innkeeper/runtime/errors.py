@@ -33,6 +33,7 @@ InnkeeperError
 │   ├── BadSettings               500  bad_settings                    no
 │   ├── BadModelFile              500  bad_model_file                  yes
 │   ├── StateUnusable             500  state_unusable                  no
+│   ├── EmbeddingsDiffer          500  embeddings_differ               no
 │   ├── EngineMissing             500  engine_missing                  yes
 │   ├── ServerAbsent              500  server_absent                   no
 │   └── DownloadFailed            500  download_failed                 no
@@ -309,6 +310,13 @@ class StateUnusable(SetupError):
 
     status = 500
     code = "state_unusable"
+
+
+class EmbeddingsDiffer(SetupError):
+    """Vectors of two makers were to be compared or kept together."""
+
+    status = 500
+    code = "embeddings_differ"
 
 
 class EngineMissing(SetupError):

@@ -6,7 +6,7 @@ import re
 from itertools import islice, product
 from typing import Final
 
-from innkeeper.runtime.routing.letters import folded
+from innkeeper.text.folding import folded
 
 _LONGEST: Final = 24
 """Letters of the longest word that is tried."""

@@ -47,13 +47,6 @@ def lowered(text: str) -> str:
     return unicodedata.normalize("NFC", text).casefold().replace("’", "'")
 
 
-def folded(text: str) -> str:
-    """`text` in small letters without accents; ς is σ: "Ἰησοῦς" and "ΙΗΣΟΥΣ" are the same."""
-    apart = unicodedata.normalize("NFKD", text.casefold())
-    bare = "".join(letter for letter in apart if not unicodedata.combining(letter))
-    return bare.casefold().replace("ς", "σ").replace("’", "'")
-
-
 def words_of(text: str) -> list[str]:
     """The words in order: letters and digits, with apostrophes inside."""
     return _WORD.findall(text)

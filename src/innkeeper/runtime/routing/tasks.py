@@ -7,9 +7,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
-from innkeeper.runtime.routing.letters import folded, words_of
+from innkeeper.runtime.routing.letters import words_of
 from innkeeper.runtime.routing.names import Task
 from innkeeper.runtime.routing.vocabulary import STRONG, Vocabulary
+from innkeeper.text.folding import folded
 
 DICE_POINTS: Final = 4
 """Dice written out, as in 2d6+3, outweigh the words around them."""

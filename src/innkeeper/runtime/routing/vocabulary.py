@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from innkeeper.runtime.routing.greeklish import sound_of
-from innkeeper.runtime.routing.letters import folded, lowered, words_of
+from innkeeper.runtime.routing.letters import lowered, words_of
 from innkeeper.runtime.routing.names import Language, Task
+from innkeeper.text.folding import folded
 
 WordList: TypeAlias = Mapping[str, Any]  # a parsed file of the folder words; checked by `vocabulary_of`
 

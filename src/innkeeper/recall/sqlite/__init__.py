@@ -1,0 +1,1 @@
+"""A store in one SQLite file, by the SQLite that apsw brings along: no server, no extension."""

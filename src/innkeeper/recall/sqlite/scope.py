@@ -1,0 +1,54 @@
+"""A scope as a condition on the table of passages, and as marks in the index of words."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from innkeeper.recall.query import Scope
+
+Arguments = tuple[str | float, ...]
+
+
+def condition(scope: Scope) -> tuple[str, Arguments]:
+    """What follows WHERE for the table `passage`, and its arguments."""
+    parts: list[str] = []
+    arguments: list[str | float] = []
+    fields = (("collection", scope.collections), ("source", scope.sources), ("speaker", scope.speakers))
+    for column, wanted in fields:
+        if wanted is not None:
+            parts.append(f"passage.{column} IN ({_places(wanted)})")
+            arguments.extend(sorted(wanted))
+    if scope.audience is not None:
+        allowed = "passage.for_everybody"
+        if scope.audience:
+            allowed = (
+                f"({allowed} OR EXISTS (SELECT 1 FROM audience WHERE audience.passage = passage.id"
+                f" AND audience.name IN ({_places(scope.audience)})))"
+            )
+            arguments.extend(sorted(scope.audience))
+        parts.append(allowed)
+    for comparison, moment in ((">=", scope.since), ("<=", scope.until)):
+        if moment is not None:
+            parts.append(f"passage.at {comparison} ?")
+            arguments.append(moment)
+    return " AND ".join(parts) or "TRUE", tuple(arguments)
+
+
+def marks_of(collection: str, source: str) -> str:
+    """The words that stand for a collection and a source in the index."""
+    return f"{_mark('c', collection)} {_mark('s', source)}"
+
+
+def marked(scope: Scope) -> tuple[tuple[str, ...], ...]:
+    """Groups of marks; a passage of the scope has one of every group."""
+    groups = (("c", scope.collections), ("s", scope.sources))
+    return tuple(tuple(sorted(_mark(kind, name) for name in names)) for kind, names in groups if names is not None)
+
+
+def _mark(kind: str, name: str) -> str:
+    return kind + hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
+def _places(values: Iterable[str]) -> str:
+    return ", ".join("?" for _ in values)

@@ -1,0 +1,88 @@
+"""Search by words: the index of stems, by SQLite's FTS5 and its BM25."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from innkeeper.recall.query import Scope
+from innkeeper.recall.ranking import Scored
+from innkeeper.recall.sqlite.database import Database, numbers
+from innkeeper.recall.sqlite.scope import condition, marked, marks_of
+from innkeeper.recall.terms import Step, steps
+
+AFFORDABLE: Final = 20_000
+"""Passages whose score may be computed for one question: about 20 ms."""
+
+_FREQUENCIES_REMEMBERED: Final = 20_000
+
+
+def write_words(database: Database, passage: int, collection: str, source: str, stems: Sequence[str]) -> None:
+    """Index one passage. Raises apsw.Error."""
+    database.execute(
+        "INSERT INTO words (rowid, stems, marks) VALUES (?, ?, ?)",
+        (passage, " ".join(stems), marks_of(collection, source)),
+    )
+
+
+class WordSearch:
+    """Searches by words in one file."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._holding: dict[str, int] = {}
+        self._counted_at = 0
+
+    def holding(self, terms: Sequence[str], passages: int) -> dict[str, int]:
+        """How many of the passages hold each term. May be a tenth behind while the store grows."""
+        if abs(passages - self._counted_at) > self._counted_at // 10 or len(self._holding) > _FREQUENCIES_REMEMBERED:
+            self._holding.clear()
+            self._counted_at = passages
+        for term in terms:
+            if term not in self._holding:
+                found = self._database.value("SELECT doc FROM vocabulary WHERE term = ?", (term,))
+                self._holding[term] = found or 0
+        return {term: self._holding[term] for term in terms}
+
+    def search(self, terms: Sequence[str], passages: int, scope: Scope, at_most: int) -> Scored:
+        """The passages of the scope whose words fit best, with their BM25; all steps until there are enough."""
+        found: list[tuple[int, float]] = []
+        for step in steps(terms, self.holding(terms, passages), passages, AFFORDABLE):
+            found = self._matching(step, scope, at_most)
+            if len(found) >= at_most:
+                break
+        return found
+
+    def _matching(self, step: Step, scope: Scope, at_most: int) -> list[tuple[int, float]]:
+        match = _expression(step, scope)
+        where, arguments = condition(scope)
+        # First without looking at each passage: most are in most scopes, and what is not is left out afterwards.
+        generous = 4 * at_most
+        query = "SELECT rowid, -rank FROM words WHERE words MATCH ? AND rank MATCH ? ORDER BY rank LIMIT ?"
+        best = [(row, score) for row, score in self._database.rows(query, (match, "bm25(1.0, 0.0)", generous))]
+        if not best:
+            return []
+        query = f"SELECT id FROM passage WHERE id IN carray(?) AND {where}"
+        inside = {row for (row,) in self._database.rows(query, (numbers(row for row, _ in best), *arguments))}
+        kept = [(row, score) for row, score in best if row in inside]
+        if len(kept) >= at_most or len(best) < generous:
+            return kept[:at_most]
+        query = (
+            "SELECT words.rowid, -bm25(words, 1.0, 0.0) AS score FROM words JOIN passage ON passage.id = words.rowid"
+            f" WHERE words MATCH ? AND {where} ORDER BY score DESC LIMIT ?"
+        )
+        return [(row, score) for row, score in self._database.rows(query, (match, *arguments, at_most))]
+
+
+def _expression(step: Step, scope: Scope) -> str:
+    """The step in FTS5's language. Every word is quoted; stems and marks hold letters and digits only."""
+    groups = [f"marks : ({_any(group)})" for group in marked(scope)]
+    groups += [f"stems : ({_any(group)})" for group in step.groups]
+    chosen = {term for group in step.groups for term in group}
+    if set(step.scored) - chosen:
+        groups.append(f"stems : ({_any((*step.groups[0], *step.scored))})")  # chooses nothing more, but counts them
+    return " AND ".join(groups)
+
+
+def _any(words: Sequence[str]) -> str:
+    return " OR ".join(f'"{word}"' for word in dict.fromkeys(words)) or '""'
