@@ -188,6 +188,9 @@ class ScriptedRuntime:
     def pin(self, model: str, pinned: bool, /) -> None:
         self.told.append(("pin", model, pinned))
 
+    def keep(self, model: str, keep_for_s: float, /) -> None:
+        self.told.append(("keep", model, keep_for_s))
+
     def preload(self, models: tuple[str, ...], because: str, /) -> None:
         self.told.append(("preload", models, because))
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from innkeeper.api.ask import House
 from innkeeper.api.limits import Limits
-from innkeeper.api.openai_routes import House, openai_routes
+from innkeeper.api.openai_routes import openai_routes
 from innkeeper.api.operator_routes import operator_routes
 from innkeeper.api.options import ApiOptions
 from innkeeper.runtime.wire.hints import Hints

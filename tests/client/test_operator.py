@@ -22,7 +22,8 @@ from innkeeper.runtime.errors import (
 )
 from innkeeper.runtime.facts import ModelLoaded
 from innkeeper.runtime.messages import Began, Chunk, Done, Request
-from innkeeper.runtime.wire.openai.errors import error_body
+from innkeeper.runtime.wire.format import error_body
+from innkeeper.runtime.wire.openai.errors import error_document
 from tests.api.doubles import NARRATOR, ScriptedRuntime, chat_chunk, fails_with, open_door
 
 QUESTION = [{"role": "user", "content": "Who are you?"}]
@@ -173,7 +174,7 @@ class TestErrors:
         ids=lambda error: type(error).__name__,
     )
     def test_an_error_arrives_as_what_it_was(self, error: InnkeeperError) -> None:
-        arrived = error_of(error.status, error_body(error))
+        arrived = error_of(error.status, error_body(error, error_document))
         assert (type(arrived), arrived.message, arrived.param, arrived.numbers) == (
             type(error),
             error.message,
@@ -183,7 +184,7 @@ class TestErrors:
 
     def test_a_chain_of_failures_arrives_as_words(self) -> None:
         error = ChainExhausted((("a", EngineDied("gone")),))
-        assert error_of(502, error_body(error)).message == error.message
+        assert error_of(502, error_body(error, error_document)).message == error.message
 
     @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"error": 3}', b"\xff"])
     def test_an_answer_that_is_not_ours_is_shown(self, body: bytes) -> None:

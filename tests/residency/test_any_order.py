@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from itertools import count
+from math import inf
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from innkeeper.runtime.residency.signals import (
     Effect,
     Gone,
     Grant,
+    KeepSet,
     Load,
     Loaded,
     NotLoaded,
@@ -289,6 +291,10 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(name=NAMES, pinned=st.booleans())
     def an_operator_pins(self, name: str, pinned: bool) -> None:
         self.hear(PinSet(name, pinned))
+
+    @rule(name=NAMES, keep_for_s=st.sampled_from([0.0, 5.0, inf]))
+    def a_caller_says_how_long_it_stays(self, name: str, keep_for_s: float) -> None:
+        self.hear(KeepSet(name, keep_for_s))
 
     @rule(name=NAMES, force=st.booleans())
     def an_operator_unloads(self, name: str, force: bool) -> None:

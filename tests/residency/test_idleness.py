@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 
 from innkeeper.runtime.errors import ModelInUse, UnknownModel
-from innkeeper.runtime.residency.signals import Gone, Loaded, PinSet, Tick
+from innkeeper.runtime.residency.signals import Gone, KeepSet, Loaded, PinSet, Tick
 from innkeeper.runtime.residency.states import State
 from tests.residency.inn import Inn, model
 
@@ -100,6 +102,58 @@ class TestAnIdleModel:
         inn.has_models({"narrator": 6, "scribe": 4})
         inn.ask("narrator")
         assert inn.generation("narrator") == 2
+
+
+class TestACallerWhoSaysHowLongAModelStays:
+    def test_is_heard_instead_of_the_models_own_time(self, inn: Inn) -> None:
+        """C50."""
+        inn.busy("narrator")
+        inn.hear(KeepSet("narrator", 5))
+        inn.give_back(1)
+        assert inn.wait(4) == ""
+        assert inn.wait(1) == "unload narrator"
+
+    def test_counts_from_when_the_model_became_idle_not_from_when_it_was_said(self, inn: Inn) -> None:
+        inn.resident("narrator")
+        inn.wait(20)
+        assert inn.hear(KeepSet("narrator", 10)) == "unload narrator"
+
+    def test_can_let_it_go_at_once_when_it_is_idle(self, inn: Inn) -> None:
+        inn.resident("narrator")
+        assert inn.hear(KeepSet("narrator", 0)) == "unload narrator"
+
+    def test_can_let_it_go_as_soon_as_the_last_answer_is_given(self, inn: Inn) -> None:
+        """C05: nobody is cut off."""
+        inn.busy("narrator")
+        assert inn.hear(KeepSet("narrator", 0)) == ""
+        assert inn.give_back(1) == "unload narrator"
+
+    def test_can_keep_it_until_its_room_is_wanted_and_no_longer(self, inn: Inn) -> None:
+        inn.resident("narrator")
+        inn.hear(KeepSet("narrator", inf))
+        assert inn.wait(100_000) == ""
+        inn.has_models({"narrator": model(6, keep_for_s=60), "scribe": 6})
+        assert inn.ask("scribe") == "unload narrator"
+
+    def test_has_no_say_over_a_pinned_model(self, inn: Inn) -> None:
+        """C50."""
+        inn.hear(PinSet("narrator", pinned=True))
+        inn.resident("narrator")
+        assert inn.hear(KeepSet("narrator", 0)) == ""
+
+    def test_is_forgotten_when_the_model_leaves(self, inn: Inn) -> None:
+        """C52: what was said of one load is not true of the next."""
+        inn.resident("narrator")
+        inn.hear(KeepSet("narrator", inf))
+        inn.unload("narrator")
+        inn.gone("narrator")
+        inn.resident("narrator")
+        assert inn.wait(60) == "unload narrator"
+
+    @pytest.mark.parametrize("name", ["narrator", "nobody"])
+    def test_loads_nothing_that_is_not_there(self, inn: Inn, name: str) -> None:
+        assert inn.hear(KeepSet(name, inf)) == ""
+        assert inn.state("narrator") is State.COLD
 
 
 class TestAnOperatorWhoUnloads:

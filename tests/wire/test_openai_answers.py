@@ -11,7 +11,8 @@ from innkeeper.runtime.catalog import Model
 from innkeeper.runtime.errors import InnkeeperError, PromptTooLong, UnknownModel
 from innkeeper.runtime.messages import Kind
 from innkeeper.runtime.wire import sse
-from innkeeper.runtime.wire.openai.errors import error_body, error_document
+from innkeeper.runtime.wire.format import error_body
+from innkeeper.runtime.wire.openai.errors import error_document
 from innkeeper.runtime.wire.openai.models import list_document
 
 
@@ -26,7 +27,7 @@ def public_errors() -> list[type[InnkeeperError]]:
 class TestAnError:
     def test_has_openai_s_shape(self) -> None:
         """C81."""
-        assert json.loads(error_body(UnknownModel("There is no model 'x'.", param="model"))) == {
+        assert json.loads(error_body(UnknownModel("There is no model 'x'.", param="model"), error_document)) == {
             "error": {
                 "message": "There is no model 'x'.",
                 "type": "invalid_request_error",
@@ -38,11 +39,14 @@ class TestAnError:
     def test_carries_its_numbers(self) -> None:
         error = PromptTooLong("too long", needed_tokens=9120, limit_tokens=8192)
 
-        assert json.loads(error_body(error))["error"]["numbers"] == {"needed_tokens": 9120, "limit_tokens": 8192}
+        assert json.loads(error_body(error, error_document))["error"]["numbers"] == {
+            "needed_tokens": 9120,
+            "limit_tokens": 8192,
+        }
 
     @pytest.mark.parametrize("kind", public_errors(), ids=lambda kind: kind.__name__)
     def test_of_any_kind_has_a_type_and_a_code(self, kind: type[InnkeeperError]) -> None:
-        told = json.loads(error_body(kind("why")))["error"]
+        told = json.loads(error_body(kind("why"), error_document))["error"]
 
         assert told["code"] == kind.code
         assert told["type"] == {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}.get(

@@ -11,7 +11,7 @@ from starlette.types import Send
 
 from innkeeper.runtime.errors import InnkeeperError
 from innkeeper.runtime.messages import Began
-from innkeeper.runtime.wire.openai.errors import error_body
+from innkeeper.runtime.wire.format import ErrorDocument, error_body
 
 Header: TypeAlias = tuple[bytes, bytes]
 
@@ -32,9 +32,11 @@ async def send_json(send: Send, status: int, body: bytes, headers: Iterable[Head
     await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
-async def send_error(send: Send, error: InnkeeperError, headers: Iterable[Header] = ()) -> None:
-    """An error in OpenAI's shape, with Retry-After where it is known."""
-    await send_json(send, error.status, error_body(error), (*headers, *retry_headers(error)))
+async def send_error(
+    send: Send, error: InnkeeperError, document: ErrorDocument, headers: Iterable[Header] = ()
+) -> None:
+    """An error in that shape, with Retry-After where it is known."""
+    await send_json(send, error.status, error_body(error, document), (*headers, *retry_headers(error)))
 
 
 def retry_headers(error: InnkeeperError) -> list[Header]:

@@ -13,19 +13,21 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from innkeeper.api.answer_stream import STRAIGHT_SEND
 from innkeeper.api.answers import retry_headers
+from innkeeper.api.ask import Ask, House
 from innkeeper.api.body import CallerLeft
-from innkeeper.api.event_stream import STRAIGHT_SEND
 from innkeeper.api.gate import Caller, Gate
 from innkeeper.api.key_file import KeyFile
 from innkeeper.api.limits import Limits
-from innkeeper.api.openai_routes import PATHS, House, openai_routes
+from innkeeper.api.openai_routes import openai_routes
 from innkeeper.api.operator_routes import operator_routes
 from innkeeper.api.options import ApiOptions
 from innkeeper.api.port import Runtime
 from innkeeper.api.presence import Presence
+from innkeeper.api.shapes import error_document_for
 from innkeeper.runtime.errors import InnkeeperError
-from innkeeper.runtime.wire.openai.errors import error_body, error_document
+from innkeeper.runtime.wire.format import ErrorDocument, error_body
 
 
 def new_request_id() -> str:
@@ -78,7 +80,7 @@ def create_app(
     inside.router.redirect_slashes = False  # a redirected POST loses its body with many clients
     gate = Gate(
         inside,
-        direct={("POST", route.path): route.app for route in asking if route.path in PATHS},
+        direct={("POST", route.path): route.app for route in asking if isinstance(route.app, Ask)},
         keys=keys,
         allowed_hosts=options.allowed_hosts,
         new_request_id=request_id,
@@ -89,7 +91,7 @@ def create_app(
 async def _told(http: HttpRequest, error: Exception) -> Response:
     assert isinstance(error, InnkeeperError)
     headers = {name.decode("ascii"): value.decode("ascii") for name, value in retry_headers(error)}
-    return _answer(http, error.status, error_body(error), headers)
+    return _answer(http, error.status, error_body(error, _document(http)), headers)
 
 
 async def _http_error(http: HttpRequest, error: Exception) -> Response:
@@ -103,7 +105,7 @@ async def _http_error(http: HttpRequest, error: Exception) -> Response:
             message, code = f"{where} is not possible; this address takes {allowed}.", "method_not_allowed"
         case _:
             message, code = error.detail, "request_error"
-    body = error_document(message, error.status_code, code)
+    body = _document(http)(message, error.status_code, code)
     return _answer(http, error.status_code, body, dict(error.headers or {}))
 
 
@@ -113,8 +115,12 @@ async def _nobody(_: HttpRequest, __: Exception) -> Response:
 
 async def _our_fault(http: HttpRequest, _: Exception) -> Response:
     """A mistake of ours: the caller learns that much, the traceback goes to the log."""
-    body = error_document("Something went wrong in the server. Its log says what.", 500, "internal")
+    body = _document(http)("Something went wrong in the server. Its log says what.", 500, "internal")
     return _answer(http, 500, body, {})
+
+
+def _document(http: HttpRequest) -> ErrorDocument:
+    return error_document_for(http.url.path, dict(http.scope["headers"]))
 
 
 def _answer(http: HttpRequest, status: int, body: bytes, headers: dict[str, str]) -> Response:

@@ -18,6 +18,8 @@ from innkeeper.api.answers import send_error
 from innkeeper.api.exposure import is_safe_name, is_same_origin
 from innkeeper.api.key_file import KeyFile
 from innkeeper.api.keys import ApiKey, find_key
+from innkeeper.api.shapes import error_document_for
+from innkeeper.runtime.catalog import Catalog
 from innkeeper.runtime.errors import InnkeeperError, NotAllowed, Unauthorized
 
 _OPEN_PATHS: Final = frozenset({"/health/live", "/health/ready"})
@@ -45,6 +47,12 @@ class Caller:
     def may_use(self, model: str) -> bool:
         """Whether the model exists as far as this caller is concerned."""
         return self.key is None or self.key.may_use(model)
+
+    def scope_of(self, catalog: Catalog) -> Catalog:
+        """What of the catalogue exists as far as this caller is concerned."""
+        if self.key is None or self.key.models is None:
+            return catalog
+        return catalog.only(frozenset(self.key.models))
 
     @property
     def may_operate(self) -> bool:
@@ -80,7 +88,8 @@ class Gate:
         try:
             key = self._admit(scope["path"], headers)
         except InnkeeperError as error:
-            await send_error(send, error, [(b"x-request-id", request_id.encode("ascii"))])
+            document = error_document_for(scope["path"], headers)
+            await send_error(send, error, document, [(b"x-request-id", request_id.encode("ascii"))])
             return
         scope["innkeeper.caller"] = Caller(key.name if key else _address(scope), key, request_id, headers)
         route = self._direct.get((scope["method"], scope["path"]), self._app)
@@ -103,7 +112,7 @@ class Gate:
                     "to api.allowed_hosts, or make an API key."
                 )
             return None
-        return _known(keys, headers.get(b"authorization", b""))
+        return _known(keys, headers)
 
 
 def caller_of(scope: Scope) -> Caller:
@@ -111,10 +120,12 @@ def caller_of(scope: Scope) -> Caller:
     return cast("Caller", scope["innkeeper.caller"])
 
 
-def _known(keys: tuple[ApiKey, ...], authorization: bytes) -> ApiKey:
-    scheme, _, token = authorization.decode("latin-1").strip().partition(" ")
+def _known(keys: tuple[ApiKey, ...], headers: Mapping[bytes, bytes]) -> ApiKey:
+    scheme, _, token = headers.get(b"authorization", b"").decode("latin-1").strip().partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise Unauthorized("This server needs an API key: send Authorization: Bearer ik-….")
+        token = headers.get(b"x-api-key", b"").decode("latin-1")  # where Anthropic's clients put it
+    if not token.strip():
+        raise Unauthorized("This server needs an API key: send Authorization: Bearer ik-…, or x-api-key: ik-….")
     key = find_key(keys, token.strip())
     if key is None:
         raise Unauthorized("This API key is not known here. It may have been removed; ask the operator for a new one.")

@@ -74,6 +74,9 @@ class Runtime(Protocol):
     def pin(self, model: str, pinned: bool, /) -> None:
         """Say whether the model may be chosen to make room."""
 
+    def keep(self, model: str, keep_for_s: float, /) -> None:
+        """Say how long the model, if it is in memory, stays from now on when it is idle."""
+
     def preload(self, models: tuple[str, ...], because: str, /) -> None:
         """Load in the background what will probably be wanted."""
 

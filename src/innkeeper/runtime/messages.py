@@ -78,6 +78,9 @@ class Request:
     hold_s: float | None = None
     """Seconds the model is kept for this caller's next turn; None takes the model's own, 0 releases at once."""
 
+    keep_for_s: float | None = None
+    """Seconds the model stays from now on when it is idle, infinity until its room is wanted; None says nothing."""
+
     @property
     def may_substitute(self) -> bool:
         """Whether a model that is named may be stood in for."""

@@ -15,7 +15,7 @@ from innkeeper.runtime.messages import Began, Chunk, Done, Request, Usage
 from innkeeper.runtime.residency.keeper import Ask, Keeper, Lease
 from innkeeper.runtime.residency.machine import Residency
 from innkeeper.runtime.residency.readings import Readings
-from innkeeper.runtime.residency.signals import Close, PinSet, Rated
+from innkeeper.runtime.residency.signals import Close, KeepSet, PinSet, Rated
 from innkeeper.runtime.residency.states import State
 from innkeeper.runtime.routing.choice import because_after
 from innkeeper.runtime.routing.conversations import Conversations
@@ -143,6 +143,8 @@ class Runtime:
         try:
             async with self._keeper.lease(model, ask, ticket) as lease:
                 lease.hold_s = request.hold_s
+                if request.keep_for_s is not None:
+                    self._keeper.tell(KeepSet(model, request.keep_for_s))
                 self._undisturbed = None if self._being_answered else request.id
                 self._being_answered.add(request.id)
                 yield lease
@@ -205,6 +207,12 @@ class Runtime:
         """Say whether `model` may be chosen to make room, from now until the server ends. Loads nothing."""
         self.catalog.get(model)
         self._keeper.tell(PinSet(model, pinned))
+
+    def keep(self, model: str, keep_for_s: float) -> None:
+        """Say how long `model` stays from now on when it is idle, if it is in memory: until it leaves, or till the
+        next such word. Infinity keeps it until its room is wanted."""
+        self.catalog.get(model)
+        self._keeper.tell(KeepSet(model, keep_for_s))
 
     def preload(self, models: tuple[str, ...], because: str) -> None:
         """Load in the background what will probably be wanted; never displaces anything in use."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from math import isinf
 
 from innkeeper.runtime import facts
 from innkeeper.runtime.catalog import Bytes
@@ -43,6 +44,8 @@ class Resident:
     idle_since_s: float = 0.0
     held_until_s: float | None = None
     """A caller's next turn is expected before then; None when nobody asked for that."""
+    keep_for_s: float | None = None
+    """Seconds it stays when idle, as a caller said; None where its terms say it."""
     loading_since_s: float = 0.0
     loaded_at_s: float = 0.0
     leaving: Cause | None = None
@@ -149,9 +152,10 @@ class Books:
 
     def leaves_at_s(self, resident: Resident) -> float | None:
         """When it goes for being idle; None while it is used, pinned, or kept until its room is wanted."""
-        if not self.is_idle(resident) or resident.pinned or resident.terms.keep_for_s is None:
+        keep_for_s = resident.terms.keep_for_s if resident.keep_for_s is None else resident.keep_for_s
+        if not self.is_idle(resident) or resident.pinned or keep_for_s is None or isinf(keep_for_s):
             return None
-        return max(resident.idle_since_s + resident.terms.keep_for_s, resident.held_until_s or 0.0)
+        return max(resident.idle_since_s + keep_for_s, resident.held_until_s or 0.0)
 
     # ---- moving ----
 
@@ -229,6 +233,7 @@ class Books:
             self.leases.pop(ticket, None)
         resident.leases.clear()
         resident.held_until_s = None
+        resident.keep_for_s = None
         resident.is_preload = False
         if resident.next_terms is not None:
             resident.terms, resident.next_terms = resident.next_terms, None

@@ -7,7 +7,7 @@ from dataclasses import replace
 from innkeeper.runtime import errors, facts
 from innkeeper.runtime.residency.books import Books, Resident
 from innkeeper.runtime.residency.preload import WISH_LASTS_S, Wish
-from innkeeper.runtime.residency.signals import CatalogSet, CeilingSet, Effect, PinSet, PreloadWanted, Refuse
+from innkeeper.runtime.residency.signals import CatalogSet, CeilingSet, Effect, KeepSet, PinSet, PreloadWanted, Refuse
 from innkeeper.runtime.residency.states import Cause, State
 
 
@@ -25,6 +25,15 @@ def pin_set(books: Books, told: PinSet) -> list[Effect]:
     """The model is never chosen to make room, or may be again."""
     if told.model in books.residents:
         books.residents[told.model].pinned = told.pinned
+    return []
+
+
+def keep_set(books: Books, told: KeepSet) -> list[Effect]:
+    """The model stays so long when it is idle; what is not in memory has nothing to stay for."""
+    assert told.keep_for_s >= 0, f"{told.model} cannot be kept for {told.keep_for_s} s"
+    resident = books.residents.get(told.model)
+    if resident is not None and resident.state is not State.COLD:
+        resident.keep_for_s = told.keep_for_s
     return []
 
 

@@ -18,6 +18,7 @@ from innkeeper.runtime.residency.signals import (
     Close,
     Effect,
     Gone,
+    KeepSet,
     Loaded,
     NotLoaded,
     OverheadSet,
@@ -134,7 +135,7 @@ class Residency:
         assert_never(signal)
 
     def _house_hears(
-        self, signal: CeilingSet | OverheadSet | PinSet | PreloadWanted | CatalogSet | Tick | Close
+        self, signal: CeilingSet | OverheadSet | PinSet | KeepSet | PreloadWanted | CatalogSet | Tick | Close
     ) -> Iterable[Effect]:
         books = self._books
         match signal:
@@ -145,6 +146,8 @@ class Residency:
                 return ()
             case PinSet():
                 return house.pin_set(books, signal)
+            case KeepSet():
+                return house.keep_set(books, signal)
             case PreloadWanted():
                 return house.preload_wanted(books, signal, self._now_s)
             case CatalogSet():

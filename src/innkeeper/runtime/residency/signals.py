@@ -139,6 +139,15 @@ class PinSet:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepSet:
+    """Somebody says how long a model that is in memory stays when it is idle, instead of its own time."""
+
+    model: str
+    keep_for_s: float
+    """Seconds; infinity keeps it until its room is wanted. It holds until the model leaves, or the next word."""
+
+
+@dataclass(frozen=True, slots=True)
 class UnloadWanted:
     """An operator wants a model out."""
 
@@ -185,6 +194,7 @@ Signal: TypeAlias = (
     | CeilingSet
     | OverheadSet
     | PinSet
+    | KeepSet
     | UnloadWanted
     | PreloadWanted
     | CatalogSet

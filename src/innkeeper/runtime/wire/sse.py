@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+MEDIA_TYPE: Final = b"text/event-stream; charset=utf-8"
+
 DONE: Final = b"data: [DONE]\n\n"
 """OpenAI's mark of a stream that has ended."""
 
@@ -13,6 +15,11 @@ def event(document: bytes) -> bytes:
     if b"\n" in document or b"\r" in document:
         document = document.replace(b"\n", b" ").replace(b"\r", b" ")
     return b"data: %b\n\n" % document
+
+
+def named_event(name: str, document: bytes) -> bytes:
+    """One JSON document as an event that bears a name."""
+    return b"event: %b\n%b" % (name.encode("ascii"), event(document))
 
 
 def comment(text: str) -> bytes:

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 
-from innkeeper.runtime.errors import InnkeeperError
-
-
-def error_body(error: InnkeeperError) -> bytes:
-    """`{"error": {"message", "type", "param", "code"}}`, with the figures of the message under "numbers"."""
-    return error_document(error.message, error.status, error.code, error.param, error.numbers)
+from innkeeper.runtime.errors import Number
 
 
 def error_document(
@@ -18,9 +14,9 @@ def error_document(
     status: int,
     code: str,
     param: str | None = None,
-    numbers: dict[str, int | float | str | None] | None = None,
+    numbers: Mapping[str, Number] | None = None,
 ) -> bytes:
-    """The same for what is not an error of ours: no such address, a method that is not allowed."""
+    """`{"error": {"message", "type", "param", "code"}}`, with the figures of the message under "numbers"."""
     told: dict[str, object] = {"message": message, "type": _type(status), "param": param, "code": code}
     if numbers:
         told["numbers"] = {

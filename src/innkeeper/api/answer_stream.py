@@ -1,28 +1,26 @@
-"""A streamed answer: every piece leaves at once, silence is filled with comments, an error is the last event.
+"""A streamed answer: every piece leaves at once, silence is filled with comments, an error comes last.
 
 The stream starts with its first piece, so that an error before it still has its own status. If nothing comes for
-a while the stream starts without it: a comment line tells why, and clients and proxies keep the connection. No
-task lives per piece: one timer looks now and then whether something was sent.
+a while the stream starts without it, in formats that have comments: one tells why, and clients and proxies keep the
+connection. No task lives per piece: one timer looks now and then whether something was sent.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Self
 
 from starlette.types import Message, Send
 
 from innkeeper.api.answers import Header, began_headers
 from innkeeper.runtime.errors import InnkeeperError
-from innkeeper.runtime.messages import Began
-from innkeeper.runtime.wire import sse
-from innkeeper.runtime.wire.openai.errors import error_body
+from innkeeper.runtime.messages import Began, Usage
+from innkeeper.runtime.wire.format import Answer
 
 _HEADERS: tuple[Header, ...] = (
-    (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),  # nginx would otherwise hold the events back
+    (b"x-accel-buffering", b"no"),  # nginx would otherwise hold the pieces back
 )
 
 
@@ -34,16 +32,27 @@ LOOKS = 4
 """How often within a heartbeat somebody looks: a comment comes that much early or late at most."""
 
 
-class EventStream:
-    """One answer as server-sent events. Use it as a context manager around everything it is told."""
+class AnswerStream:
+    """One answer on its way out. Use it as a context manager around everything it is told."""
 
     def __init__(
-        self, send: Send, straight_send: Send, request_id: str, *, heartbeat_s: float, why_quiet: Callable[[], str]
+        self,
+        answer: Answer,
+        send: Send,
+        straight_send: Send,
+        *,
+        headers: Iterable[Header],
+        name: str,
+        heartbeat_s: float,
+        why_quiet: Callable[[], str],
     ) -> None:
-        """The start goes through `send`, the pieces through `straight_send`."""
+        """The start goes through `send`, the pieces through `straight_send`. `name` is for its task."""
+        self._answer = answer
+        self._tell = answer.piece
         self._send = send
         self._straight_send = straight_send
-        self._request_id = request_id
+        self._headers = tuple(headers)
+        self._name = name
         self._heartbeat_s = heartbeat_s
         self._why_quiet = why_quiet
         self._loop = asyncio.get_running_loop()
@@ -72,29 +81,33 @@ class EventStream:
         if self._heartbeat is not None:
             await self._end_heartbeat()
         self._began = began
+        self._answer.began(began)
         if self.has_started:
             told = b" ".join(name + b"=" + value for name, value in began_headers(began))
-            await self._write(sse.comment(told.decode("ascii")))
+            await self._write(self._answer.note(told.decode("ascii"), is_heartbeat=False) or b"")
 
     async def piece(self, document: bytes) -> None:
         """Relay one piece now."""
         if self._heartbeat is not None:
             await self._end_heartbeat()
+        told = self._tell(document)
+        if not told:
+            return
         if not self.has_started:
             await self._start()
         # As `_deliver` does, with nothing around it for each word of each answer: if it raises, the stream is over.
         self._is_sending = True
-        await self._straight_send({"type": "http.response.body", "body": sse.event(document), "more_body": True})
+        await self._straight_send({"type": "http.response.body", "body": told, "more_body": True})
         self._is_sending = False
         self._has_sent = True
 
-    async def done(self) -> None:
+    async def done(self, usage: Usage) -> None:
         """The answer is complete."""
-        await self._end(sse.DONE)
+        await self._end(self._answer.done(usage))
 
     async def fail(self, error: InnkeeperError) -> None:
-        """The answer ends with an error; the headers are out, so it is the last event. The stream itself ends well."""
-        await self._end(sse.event(error_body(error)) + sse.DONE)
+        """The answer ends with an error; the headers are out, so it comes last. The stream itself ends well."""
+        await self._end(self._answer.failed(error))
 
     async def _end(self, last: bytes) -> None:
         self._stop_looking()
@@ -106,7 +119,7 @@ class EventStream:
 
     async def _start(self) -> None:
         self.has_started = True
-        headers = [*_HEADERS, (b"x-request-id", self._request_id.encode("ascii"))]
+        headers = [(b"content-type", self._answer.media_type), *_HEADERS, *self._headers]
         if self._began is not None:
             headers += began_headers(self._began)
         await self._deliver({"type": "http.response.start", "status": 200, "headers": headers})
@@ -134,13 +147,16 @@ class EventStream:
         if quiet_s >= self._heartbeat_s * (1 - 1 / LOOKS):
             is_beating = self._heartbeat is not None and not self._heartbeat.done()
             if not self._is_sending and not is_beating:  # a caller who reads slowly is not a silence of ours
-                self._heartbeat = self._loop.create_task(self._beat(), name=f"heartbeat of {self._request_id}")
+                self._heartbeat = self._loop.create_task(self._beat(), name=f"heartbeat of {self._name}")
         self._timer = self._loop.call_later(self._heartbeat_s / LOOKS, self._look)
 
     async def _beat(self) -> None:
+        note = self._answer.note(self._why_quiet(), is_heartbeat=True)
+        if note is None:
+            return
         if not self.has_started:
             await self._start()
-        await self._write(sse.comment(self._why_quiet()))
+        await self._write(note)
 
     async def _end_heartbeat(self) -> None:
         """Wait until the comment is out: two senders at a time could put a piece before the headers."""
