@@ -9,6 +9,7 @@ InnkeeperError
 │   ├── UnknownModel              404  model_not_found                 no
 │   ├── ModelInUse                409  model_in_use                    no
 │   ├── BodyTooLarge              413  body_too_large                  no
+│   ├── BadAudio                  400  bad_audio                       no
 │   ├── NotSupported              400  not_supported                   yes
 │   └── PromptTooLong             400  context_length_exceeded         yes
 ├── CapacityError             the caller may ask again later
@@ -133,6 +134,13 @@ class BodyTooLarge(RequestError):
 
     status = 413
     code = "body_too_large"
+
+
+class BadAudio(RequestError):
+    """The sound file is damaged, empty, or of a kind that nothing here can read."""
+
+    status = 400
+    code = "bad_audio"
 
 
 class NotSupported(RequestError):

@@ -22,6 +22,7 @@ class Kind(Enum):
     COMPLETION = "completion"
     EMBEDDING = "embedding"
     RERANK = "rerank"
+    TRANSCRIPTION = "transcription"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,9 @@ class Usage:
 
     is_estimated: bool = False
     """Whether tokens and cost are estimated from the texts, because nobody counted them."""
+
+    audio_s: float | None = None
+    """Seconds of sound that were heard; None where none was to be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Why a load failed, in one sentence for the operator: read from what llama.cpp wrote before it gave up."""
+"""Why a load failed, in one sentence for the operator: read from what the library wrote before it gave up."""
 
 from __future__ import annotations
 
@@ -18,23 +18,27 @@ _REASONS: Final = (
     re.compile(r"error loading model: (?!llama_model_loader: failed to load model from)(.+)"),
     re.compile(r"gguf_init_from_\w+: (.+)"),
     re.compile(r"failed to initialize the context: (.+)"),
+    re.compile(r"whisper_\w+: (?:ERROR )?((?:not all|invalid|failed|tensor|unknown|bad) .+)"),
     re.compile(r"couldn't bind HTTP server socket(.*)"),
 )
 _HINTS: Final = (
     ("unknown model architecture", "This llama.cpp does not know that kind of model; a newer one may."),
     ("not within the file bounds", "The file is cut short; fetch it again."),
     ("invalid magic", "The file is not a GGUF file."),
+    ("not all tensors", "The file is cut short; fetch it again."),
     ("No such file", "Check the path of the model."),
     ("Permission denied", "Let the user who runs the server read the file."),
     ("quantized V cache", "Turn flash_attention on, or set cache_type to f16."),
 )
 
 
-def load_failed(model: str, lines: Sequence[str], exit_reason: str, *, was_killed: bool) -> LoadFailed:
+def load_failed(
+    model: str, lines: Sequence[str], exit_reason: str, *, was_killed: bool, library: str = "llama.cpp"
+) -> LoadFailed:
     """The error of a load that ended with these log lines. `exit_reason` says how the process went, in words."""
     out_of_memory = was_killed or any(_MEMORY.search(line) for line in lines)
     reason = _reason(lines)
-    told = f"llama.cpp says: {reason}" if reason is not None else f"its process {exit_reason} without giving a reason"
+    told = f"{library} says: {reason}" if reason is not None else f"its process {exit_reason} without giving a reason"
     hint = next((f" {hint}" for mark, hint in _HINTS if reason is not None and mark in reason), "")
     if out_of_memory:
         hint = " There was not enough memory: a smaller context, fewer slots or a smaller cache_type needs less."

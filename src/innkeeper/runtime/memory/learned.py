@@ -70,12 +70,21 @@ def file_identity(header: Header) -> str:
     Raises:
         BadModelFile: The file can no longer be read.
     """
+    return identity(header.file, header.file_bytes)
+
+
+def identity(file: Path, file_bytes: int) -> str:
+    """The same for any model file, with the bytes of all its parts.
+
+    Raises:
+        BadModelFile: The file can no longer be read.
+    """
     try:
-        with header.file.open("rb") as file:
-            head = file.read(_HEAD_BYTES)
+        with file.open("rb") as opened:
+            head = opened.read(_HEAD_BYTES)
     except OSError as error:
-        raise BadModelFile(f"{header.file}: cannot be read: {error.strerror or error}.") from error
-    return f"{header.file_bytes}-{hashlib.sha256(head).hexdigest()[:32]}"
+        raise BadModelFile(f"{file}: cannot be read: {error.strerror or error}.") from error
+    return f"{file_bytes}-{hashlib.sha256(head).hexdigest()[:32]}"
 
 
 class Learned:

@@ -1,0 +1,233 @@
+"""The program of a child that hears: whisper.cpp out of the `pywhispercpp` wheel, told what to do over a socket.
+
+Sound is decoded as it is heard, one window of at most half a minute at a time; the words of a window are said, and
+the next one begins when our parent says so. The socket is also a leash: when its other end closes, the worker leaves.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import select
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from innkeeper.runtime.engines.hearing import GO_ON, Ear, Job, message
+from innkeeper.runtime.engines.tether import tether
+from innkeeper.runtime.errors import InnkeeperError
+
+NO_LANGUAGE: Final = "auto"
+
+
+def main(parent_pid: int, leash_fd: int) -> None:
+    """Hear one sound file after the other until the leash is let go."""
+    tether(parent_pid)
+    leash = Leash(socket.socket(fileno=leash_fd))
+    import _pywhispercpp
+    import numpy  # noqa: F401, ICN001  # the slow part is over before a model is wanted
+
+    leash.tell(message("spare", build=importlib.metadata.version("pywhispercpp")))
+    line = leash.line()
+    if line is None:
+        return
+    ear = Ear.from_json(line)
+    try:
+        listener = Listener(ear, _pywhispercpp, leash)
+    except (RuntimeError, OSError) as error:  # its reason is in the log, which our parent reads
+        leash.tell(message("failed", why=str(error)))
+        sys.exit(1)
+    leash.tell(message("ready"))
+    while (line := leash.line()) is not None:
+        if line.startswith(b"{"):  # a word about a job that is over needs no answer
+            listener.hear(Job.from_json(line))
+    os._exit(0)  # no teardown: the kernel takes the memory back faster and more surely
+
+
+class Leash:
+    """Our end of the socket."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._rest = b""
+
+    def tell(self, line: bytes) -> None:
+        """Say it. When nobody listens any more the next `line` tells so."""
+        try:
+            self._connection.sendall(line)
+        except OSError:
+            return
+
+    def line(self) -> bytes | None:
+        """The next line, or None when the other end is gone."""
+        while b"\n" not in self._rest:
+            part = self._connection.recv(1 << 16)
+            if not part:
+                return None
+            self._rest += part
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line + b"\n"
+
+    def has_word(self) -> bool:
+        """Whether something was said, or the other end is gone: while we compute, both mean that we should stop."""
+        return bool(self._rest or select.select([self._connection], [], [], 0)[0])
+
+
+class Listener:
+    """One model in memory."""
+
+    def __init__(self, ear: Ear, library: Any, leash: Leash) -> None:  # Any: the wheel has no types
+        """
+        Raises:
+            RuntimeError: The model cannot be loaded.
+        """
+        self._library = library
+        self._leash = leash
+        self._threads = ear.threads
+        given = library.whisper_context_default_params()
+        given.use_gpu = False
+        given.flash_attn = True
+        self._model = library.whisper_init_from_file_with_params(ear.file, given)
+        if self._model is None:
+            raise RuntimeError("whisper.cpp could not read the file")
+        self._voice = _voice(ear, library)
+
+    def hear(self, job: Job) -> None:
+        """Hear a file and say window by window what is said in it."""
+        from innkeeper.runtime.speech.decoders import SAMPLES_PER_S, samples_of
+        from innkeeper.runtime.speech.windows import Heard, windows
+
+        heard = Heard()
+        language = self._language(job)
+        skip_samples = round(job.from_s * SAMPLES_PER_S)
+        try:
+            for window in windows(samples_of(Path(job.file)), self._voice, heard, skip_samples=skip_samples):
+                spoken, language = self._words(job, language, window)
+                if spoken is None:
+                    self._leash.tell(message("stopped", job=job.number))
+                    return
+                self._leash.tell(
+                    message(
+                        "window",
+                        job=job.number,
+                        start_s=window.start_s,
+                        end_s=window.end_s,
+                        language=language,
+                        segments=spoken,
+                    )
+                )
+                if self._leash.line() != GO_ON:
+                    self._leash.tell(message("stopped", job=job.number))
+                    return
+        except InnkeeperError as error:
+            self._leash.tell(message("refused", job=job.number, why=error.message))
+            return
+        except RuntimeError as error:  # the library's own way to say that it cannot
+            self._leash.tell(message("broke", job=job.number, why=str(error)))
+            return
+        self._leash.tell(message("heard", job=job.number, audio_s=heard.seconds, language=language))
+
+    def _language(self, job: Job) -> str:
+        if not self._library.whisper_is_multilingual(self._model):
+            return "en"
+        return job.language or NO_LANGUAGE
+
+    def _words(self, job: Job, language: str, window: Any) -> tuple[list[dict[str, Any]] | None, str]:
+        """The segments of a window and its language; None when we were told to stop."""
+        library, model = self._library, self._model
+        asked = self._parameters(job, language)
+        library.assign_abort_callback(asked, self._leash.has_word)
+        failed = library.whisper_full(model, asked, window.samples, window.samples.size)
+        if failed and self._leash.has_word():
+            return None, language
+        if failed:
+            raise RuntimeError(f"whisper.cpp gave up on the window at {window.start_s:.1f} s with code {failed}")
+        if language == NO_LANGUAGE:
+            language = library.whisper_lang_str(library.whisper_full_lang_id(model))
+        return list(self._segments(job, window)), language
+
+    def _parameters(self, job: Job, language: str) -> Any:
+        library = self._library
+        asked = library.whisper_full_default_params(library.whisper_sampling_strategy.WHISPER_SAMPLING_GREEDY)
+        asked.n_threads = self._threads
+        asked.language = language
+        asked.translate = job.translates
+        asked.no_context = True  # what was misheard in one window is not believed in the next
+        asked.initial_prompt = job.prompt
+        asked.temperature = job.temperature
+        asked.greedy = {"best_of": 1}  # each further try of five would hold 8 MB more with the base model
+        asked.suppress_nst = True  # no notes of music and applause
+        asked.token_timestamps = job.times_words
+        asked.print_progress = asked.print_realtime = asked.print_timestamps = False
+        return asked
+
+    def _segments(self, job: Job, window: Any) -> Iterator[dict[str, Any]]:
+        library, model = self._library, self._model
+        for index in range(library.whisper_full_n_segments(model)):
+            tokens = [
+                library.whisper_full_get_token_data(model, index, place)
+                for place in range(library.whisper_full_n_tokens(model, index))
+            ]
+            end_of_text = library.whisper_token_eot(model)
+            said = [token.plog for token in tokens if token.id < end_of_text]
+            yield {
+                "text": library.whisper_full_get_segment_text(model, index).decode("utf-8", "replace"),
+                "start_s": _within(window, library.whisper_full_get_segment_t0(model, index)),
+                "end_s": _within(window, library.whisper_full_get_segment_t1(model, index)),
+                "log_probability": sum(said) / len(said) if said else 0.0,
+                "words": self._timed_words(index, tokens, end_of_text, window) if job.times_words else [],
+            }
+
+    def _timed_words(self, index: int, tokens: list[Any], end_of_text: int, window: Any) -> list[dict[str, Any]]:
+        """Tokens joined to words: one that begins with a blank begins a word."""
+        words: list[dict[str, Any]] = []
+        for place, token in enumerate(tokens):
+            if token.id >= end_of_text:
+                continue
+            text = self._library.whisper_full_get_token_text(self._model, index, place)
+            text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+            end_s = _within(window, token.t1)
+            if words and not text.startswith(" "):
+                words[-1]["text"] += text
+                words[-1]["end_s"] = max(words[-1]["end_s"], end_s)
+                words[-1]["probability"] = min(words[-1]["probability"], token.p)
+            else:
+                start_s = _within(window, token.t0)
+                words.append({"text": text, "start_s": start_s, "end_s": end_s, "probability": token.p})
+        return words
+
+
+def _within(window: Any, hundredths: int) -> float:
+    """A time of the recogniser as seconds of the whole. It may place words beyond the sound it was given."""
+    return float(min(max(window.start_s + hundredths / 100, window.start_s), window.end_s))
+
+
+def _voice(ear: Ear, library: Any) -> Any:
+    """The judge of where somebody speaks."""
+    from innkeeper.runtime.speech.voice import loud
+
+    if ear.voice_file is None:
+        return loud
+    import numpy as np
+
+    from innkeeper.runtime.speech.windows import FRAME_SAMPLES
+
+    given = library.whisper_vad_default_context_params()
+    given.n_threads = 1
+    detector = library.whisper_vad_init_from_file_with_params(ear.voice_file, given)
+    if detector is None:
+        raise RuntimeError("whisper.cpp could not read the weights of the voice detector")
+
+    def speaks(sound: Any) -> Any:
+        library.whisper_vad_detect_speech(detector, sound, sound.size)
+        probabilities = np.asarray(library.whisper_vad_probs(detector))
+        return probabilities[: sound.size // FRAME_SAMPLES] > 0.5
+
+    return speaks
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
