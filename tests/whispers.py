@@ -77,9 +77,7 @@ BASE_EN: Final = WhisperShape(width=512, heads=8, layers=6)
 SMALL: Final = WhisperShape(width=768, heads=12, layers=12, vocabulary=51_865)
 
 
-def write_whisper(
-    path: Path, *, shape: WhisperShape = TINY_EN, numbers: Numbers = Numbers.F16, seed: int = 0
-) -> Path:
+def write_whisper(path: Path, *, shape: WhisperShape = TINY_EN, numbers: Numbers = Numbers.F16, seed: int = 0) -> Path:
     """Write a file that whisper.cpp loads and runs."""
     random = np.random.default_rng(seed)
     with path.open("wb") as out:

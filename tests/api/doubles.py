@@ -64,6 +64,8 @@ def whole_answer(request: Request) -> Piece:
             return Piece(json.dumps({**head, "object": "list", "data": data}).encode())
         case Kind.RERANK:
             return Piece(json.dumps({**head, "results": [{"index": 1, "relevance_score": 0.9}]}).encode())
+        case Kind.TRANSCRIPTION:
+            return Piece(json.dumps({"task": "transcribe", "language": "en", "duration": 1, "text": "Once"}).encode())
 
 
 async def answers_well(request: Request) -> AsyncGenerator[Chunk, None]:

@@ -13,7 +13,7 @@ from innkeeper.runtime.engines.launch import Launch
 from innkeeper.runtime.engines.llama_cpp import LlamaCpp
 from innkeeper.runtime.engines.llama_engine import LlamaCppEngine, Process
 from innkeeper.runtime.engines.log_ring import LogRing
-from innkeeper.runtime.engines.worker_process import WorkerProcess
+from innkeeper.runtime.engines.worker_process import Task, WorkerProcess
 from innkeeper.runtime.errors import EngineDied, EngineFailed, LoadFailed
 from innkeeper.runtime.memory.host import Gpus
 from innkeeper.runtime.messages import Kind
@@ -44,7 +44,7 @@ class SomebodyElse:
 
 
 class _Ready(WorkerProcess):
-    async def load(self, launch: Launch) -> None:
+    async def load(self, task: Task) -> None:
         await self.idle()
 
 

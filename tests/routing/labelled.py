@@ -66,6 +66,8 @@ class Case:
                 return {"input": self.text}
             case Kind.RERANK:
                 return {"query": self.text, "documents": ["one"]}
+            case Kind.TRANSCRIPTION:
+                return {"file": self.text}
 
 
 _TOOL_CALL = [{"role": "assistant", "content": None, "tool_calls": []}, {"role": "tool", "content": "7"}]

@@ -54,6 +54,8 @@ def prompt_words(request: Request) -> tuple[str, ...]:
         case Kind.RERANK:
             texts = (*_texts(request.body, "query"), *_texts(request.body, "documents"))
             return tuple(word for text in texts for word in text.split())
+        case Kind.TRANSCRIPTION:
+            return ()
 
 
 def speak(model: str, request: Request, answer: str | None) -> Spoken:
@@ -95,6 +97,15 @@ def whole(spoken: Spoken) -> bytes:
             usage = {"prompt_tokens": spoken.prompt_tokens, "total_tokens": spoken.prompt_tokens}
             scores = _scores(spoken.request.body)
             return _dump({"object": "list", "model": spoken.model, "results": scores, "usage": usage})
+        case Kind.TRANSCRIPTION:
+            return transcript_piece(_heard(spoken))
+
+
+def _heard(spoken: Spoken) -> Transcript:
+    """A second of sound in which all the words are said."""
+    segment = Segment(" ".join(spoken.words), 0.0, 1.0, 0.0)
+    body = spoken.request.body
+    return Transcript(bool(body.get("translate")), body.get("language"), end_s=1.0, segments=(segment,))
 
 
 def pieces(spoken: Spoken) -> Iterator[bytes]:

@@ -48,6 +48,8 @@ async def prompt_tokens(http: UnixHttp, request: Request, body: bytes, limit_tok
             document = await _longest(http, documents, surely_short_bytes - _bytes(query))
             asked = await _tokens(http, query) if document is not None else None
             return None if asked is None or document is None else asked + document
+        case Kind.TRANSCRIPTION:
+            return None  # sound is heard in windows; there is no longest one
 
 
 async def _longest(http: UnixHttp, prompts: list[Any], surely_short_bytes: int) -> int | None:  # JSON from outside

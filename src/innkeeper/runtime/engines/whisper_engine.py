@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import suppress
 from itertools import count
 from typing import Any
 
@@ -86,6 +85,7 @@ class WhisperEngine:
                             language=said["language"],
                             start_s=said["start_s"],
                             end_s=said["end_s"],
+                            resume_s=said["resume_s"],
                             segments=without_loops(_segments(said)),
                         )
                         if request.streams:
@@ -158,4 +158,7 @@ class WhisperEngine:
 
 
 def _segments(said: dict[str, Any]) -> list[Segment]:  # Any: JSON
-    return [Segment(**(segment | {"words": tuple(Word(**word) for word in segment["words"])})) for segment in said["segments"]]
+    return [
+        Segment(**(segment | {"words": tuple(Word(**word) for word in segment["words"])}))
+        for segment in said["segments"]
+    ]

@@ -7,7 +7,6 @@ the next one begins when our parent says so. The socket is also a leash: when it
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import os
 import select
 import socket
@@ -21,6 +20,9 @@ from innkeeper.runtime.engines.tether import tether
 from innkeeper.runtime.errors import InnkeeperError
 
 NO_LANGUAGE: Final = "auto"
+
+ERROR_LEVEL: Final = 4
+"""ggml's number for an error in its log."""
 
 
 def main(parent_pid: int, leash_fd: int) -> None:
@@ -37,9 +39,10 @@ def main(parent_pid: int, leash_fd: int) -> None:
     ear = Ear.from_json(line)
     try:
         listener = Listener(ear, _pywhispercpp, leash)
-    except (RuntimeError, OSError) as error:  # its reason is in the log, which our parent reads
+    except (RuntimeError, OSError) as error:
+        print(f"whisper_worker: {error}", file=sys.stderr, flush=True)  # noqa: T201  # our parent reads it
         leash.tell(message("failed", why=str(error)))
-        sys.exit(1)
+        os._exit(1)
     leash.tell(message("ready"))
     while (line := leash.line()) is not None:
         if line.startswith(b"{"):  # a word about a job that is over needs no answer
@@ -90,10 +93,8 @@ class Listener:
         given = library.whisper_context_default_params()
         given.use_gpu = False
         given.flash_attn = True
-        self._model = library.whisper_init_from_file_with_params(ear.file, given)
-        if self._model is None:
-            raise RuntimeError("whisper.cpp could not read the file")
-        self._voice = _voice(ear, library)
+        self._model = _loaded(library, ear.file, given)
+        self._voice = _voice(ear)
 
     def hear(self, job: Job) -> None:
         """Hear a file and say window by window what is said in it."""
@@ -115,6 +116,7 @@ class Listener:
                         job=job.number,
                         start_s=window.start_s,
                         end_s=window.end_s,
+                        resume_s=window.next_sample / SAMPLES_PER_S,
                         language=language,
                         segments=spoken,
                     )
@@ -205,28 +207,39 @@ def _within(window: Any, hundredths: int) -> float:
     return float(min(max(window.start_s + hundredths / 100, window.start_s), window.end_s))
 
 
-def _voice(ear: Ear, library: Any) -> Any:
+def _voice(ear: Ear) -> Any:
     """The judge of where somebody speaks."""
+    if ear.voice_file is not None:
+        from innkeeper.runtime.engines.whisper_voice import SileroVoice
+
+        return SileroVoice(ear.voice_file)
     from innkeeper.runtime.speech.voice import loud
 
-    if ear.voice_file is None:
-        return loud
-    import numpy as np
+    return loud
 
-    from innkeeper.runtime.speech.windows import FRAME_SAMPLES
 
-    given = library.whisper_vad_default_context_params()
-    given.n_threads = 1
-    detector = library.whisper_vad_init_from_file_with_params(ear.voice_file, given)
-    if detector is None:
-        raise RuntimeError("whisper.cpp could not read the weights of the voice detector")
+def _loaded(library: Any, file: str, parameters: Any) -> Any:
+    """The model. The library gives back something even where it failed; only its log tells.
 
-    def speaks(sound: Any) -> Any:
-        library.whisper_vad_detect_speech(detector, sound, sound.size)
-        probabilities = np.asarray(library.whisper_vad_probs(detector))
-        return probabilities[: sound.size // FRAME_SAMPLES] > 0.5
+    Raises:
+        RuntimeError: The model cannot be loaded.
+    """
+    errors: list[str] = []
 
-    return speaks
+    def note(level: int, text: str) -> None:
+        sys.stderr.write(text)
+        if level == ERROR_LEVEL:
+            errors.append(text.strip())
+
+    library.whisper_log_set(note)
+    try:
+        model = library.whisper_init_from_file_with_params(file, parameters)
+    finally:
+        library.whisper_log_set(None)
+    sys.stderr.flush()
+    if errors:
+        raise RuntimeError(errors[0])
+    return model
 
 
 if __name__ == "__main__":

@@ -49,6 +49,9 @@ class Window:
 
     samples: Samples
 
+    next_sample: int
+    """The first sample that no window has taken in yet: hearing the rest from there gives the same windows."""
+
     @property
     def start_s(self) -> float:
         """Seconds from the beginning of the whole to its own."""
@@ -84,12 +87,12 @@ def windows(blocks: Iterable[Samples], voice: Voice, heard: Heard, *, skip_sampl
         while kept.size >= longest:
             begin, end, rest = _cut(kept[:longest], voice, is_last=False)
             if end > begin:
-                yield Window(first + begin, kept[begin:end].copy())
+                yield Window(first + begin, kept[begin:end].copy(), first + rest)
             first, kept = first + rest, kept[rest:]
     while kept.size:
         begin, end, rest = _cut(kept, voice, is_last=True)
         if end > begin:
-            yield Window(first + begin, kept[begin:end].copy())
+            yield Window(first + begin, kept[begin:end].copy(), first + rest)
         first, kept = first + rest, kept[rest:]
 
 

@@ -43,6 +43,9 @@ class Transcript:
 
     start_s: float = 0.0
     end_s: float = 0.0
+    resume_s: float | None = None
+    """Where hearing can be taken up again after this, with the same result; None for a whole."""
+
     segments: tuple[Segment, ...] = ()
 
     @property
@@ -87,6 +90,7 @@ def transcript_of(piece: bytes) -> Transcript:
             language=said.get("language"),
             start_s=float(said.get("start") or 0.0),
             end_s=end_s,
+            resume_s=said.get("resume"),
             segments=segments,
         )
     except (KeyError, TypeError, AttributeError) as error:
@@ -149,8 +153,8 @@ def _verbose(transcript: Transcript, first_id: int) -> dict[str, Any]:
             for number, segment in enumerate(transcript.segments, start=first_id)
         ],
     }
-    if transcript.start_s:
-        said["start"] = round(transcript.start_s, 3)
+    if transcript.resume_s is not None:
+        said |= {"start": round(transcript.start_s, 3), "resume": transcript.resume_s}
     words = [word for segment in transcript.segments for word in segment.words]
     if words:
         said["words"] = [
