@@ -25,6 +25,7 @@ from innkeeper.runtime.engine import Adapter
 from innkeeper.runtime.engines.echo import Echo
 from innkeeper.runtime.engines.llama_cpp import LlamaCpp
 from innkeeper.runtime.engines.llama_server import LlamaServer
+from innkeeper.runtime.engines.whisper import Whisper
 from innkeeper.runtime.errors import BadSettings, EngineMissing, StateUnusable
 from innkeeper.runtime.journal.journal import Journal
 from innkeeper.runtime.journal.log import LogSink
@@ -38,7 +39,7 @@ from innkeeper.runtime.residency.keeper import Keeper
 from innkeeper.runtime.residency.machine import Residency
 from innkeeper.runtime.residency.readings import Readings
 from innkeeper.runtime.runtime import Runtime
-from innkeeper.settings.catalog import catalog_of
+from innkeeper.settings.catalog import catalog_of, voice_file
 from innkeeper.settings.load import Loaded
 from innkeeper.settings.values import Settings
 from innkeeper.settings.words import read_vocabulary
@@ -97,14 +98,16 @@ def adapters(loaded: Loaded) -> dict[str, Adapter]:
         EngineMissing: The llama-server that was set is not one.
     """
     settings = loaded.settings.llama_cpp
+    learned = Learned(loaded.settings.home / "learned.sqlite")
     llama_cpp = LlamaCpp(
         server=_llama_server(settings.server_program, dict(loaded.sources.environ)),
         has_spare=settings.spare_child,
         threads=settings.threads,
-        learned=Learned(loaded.settings.home / "learned.sqlite"),
+        learned=learned,
     )
+    whisper = Whisper(threads=loaded.settings.speech.threads, voice_file=voice_file(loaded.settings), learned=learned)
     echo = Echo()
-    return {llama_cpp.name: llama_cpp, echo.name: echo}
+    return {llama_cpp.name: llama_cpp, whisper.name: whisper, echo.name: echo}
 
 
 def _llama_server(wanted: Path | None, environment: dict[str, str]) -> LlamaServer | None:

@@ -52,7 +52,12 @@ class TestTrial:
         assert adapter.learned == [trial.holding]
         assert (trial.expected.bytes, trial.expected.sizing) == ({"ram": 1000}, Sizing.DECLARED)
 
-    @pytest.mark.parametrize("kind", list(Kind))
+    async def test_what_hears_is_given_something_to_hear(self, adapter: Learning) -> None:
+        told: list[str] = []
+        assert (await trial_of(adapter, echo(Kind.TRANSCRIPTION), told)).prompt_tokens == 0
+        assert told == ["loading", "listening"]
+
+    @pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.TRANSCRIPTION])
     async def test_models_of_every_kind_are_asked_in_their_own_way(self, adapter: Learning, kind: Kind) -> None:
         assert (await trial_of(adapter, echo(kind))).prompt_tokens >= 3 * 50
 

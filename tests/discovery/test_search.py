@@ -17,6 +17,7 @@ from innkeeper.discovery.search import find_models
 from innkeeper.discovery.walk import Limits, files_below
 from innkeeper.runtime.messages import Kind
 from tests.ggufs import write_bert, write_llama
+from tests.whispers import TOY, write_whisper
 
 SHARED_MODELS = Path(__file__).parents[2] / "../shared/data/models"
 
@@ -49,6 +50,17 @@ class TestOurFolder:
             ("Talker-Q4_0", frozenset({Kind.CHAT, Kind.COMPLETION}), "llama"),
         ]
         assert found.models[1].size_bytes == len(llama)
+
+    def test_whisper_models_are_told_from_other_files_of_their_ending(self, tmp_path: Path) -> None:
+        write_whisper(tmp_path / "ggml-base.bin", shape=TOY)
+        put(tmp_path / "ggml-silero-v6.2.0.bin", b"the voice detector")
+        put(tmp_path / "pytorch_model.bin", b"something else")
+        put(tmp_path / "ggml-small.bin", b"not really")
+        found = own(tmp_path)
+        assert [(model.id, model.engine, model.kinds) for model in found.models] == [
+            ("ggml-base", "whisper", frozenset({Kind.TRANSCRIPTION}))
+        ]
+        assert [left.path.name for left in found.left_out] == ["ggml-small.bin"]
 
     def test_what_is_no_model_is_told_and_stops_nothing(self, tmp_path: Path, llama: bytes) -> None:
         put(tmp_path / "a.gguf", b"GGUF but not really")

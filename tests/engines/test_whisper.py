@@ -162,7 +162,7 @@ class TestTroubles:
         async with aclosing(engine.run(asking(talk))) as answer:
             await anext(answer)
         answer = engine.run(asking(talk))
-        waiting = asyncio.create_task(anext(answer))  # type: ignore[arg-type]  # a coroutine in all but name
+        waiting = asyncio.create_task(anext(answer))
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)

@@ -27,6 +27,8 @@ class TestAsking:
             ("org/name:sub/file.gguf", Wanted("org/name", "sub/file.gguf")),
             ("org/name/sub/file.gguf", Wanted("org/name", "sub/file.gguf")),
             ("org/name.gguf", Wanted("org/name.gguf")),
+            ("whisper:base.en-q5_1", Wanted("ggerganov/whisper.cpp", "ggml-base.en-q5_1.bin")),
+            ("whisper:voice", Wanted("ggml-org/whisper-vad")),
         ],
     )
     def test_a_repository_may_be_followed_by_what_is_wanted_of_it(self, text: str, wanted: Wanted) -> None:
@@ -64,6 +66,10 @@ class TestChoosing:
         assert chosen("Q8_0", *parts, "m-Q4_0.gguf") == sorted(parts)
         assert chosen("m-00001-of-00002.gguf", *parts, "m-Q4_0.gguf") == sorted(parts)
 
+    def test_a_whisper_model_is_one_file_among_many(self) -> None:
+        there = ("ggml-base.bin", "ggml-base.en.bin", "ggml-base-q5_1.bin", "ggml-base-encoder.mlmodelc.zip")
+        assert chosen("ggml-base.bin", *there) == ["ggml-base.bin"]
+
     def test_a_file_may_be_named_with_or_without_its_folder(self) -> None:
         assert chosen("b/m.gguf", "a/m.gguf", "b/m.gguf") == ["b/m.gguf"]
         assert chosen("x.gguf", "a/m.gguf", "b/x.gguf") == ["b/x.gguf"]
@@ -71,7 +77,7 @@ class TestChoosing:
     @pytest.mark.parametrize(
         ("what", "paths", "told"),
         [
-            (None, ("README.md",), "holds no GGUF files"),
+            (None, ("README.md",), "holds no GGUF and no Whisper files"),
             (None, ("a.gguf", "b.gguf"), r"say which: a\.gguf \(1\.0 GiB\), b\.gguf"),
             ("Q2_K", ("m-Q8_0.gguf",), r"has no 'Q2_K'. It has: m-Q8_0\.gguf"),
             ("Q8_0", ("a-Q8_0.gguf", "b-Q8_0.gguf"), "fits several files"),

@@ -138,7 +138,10 @@ class TestWhatIsWrong:
             ("budget = {ram = '1 GiB', gpu0 = 'x'}", "(pool gpu0)"),
             ("api.open_to_network_without_keys = 'yes'", "the words 'yes, anyone who can reach this port may use it'"),
             ("models.a.cache_type = 'q9'", '"q8_0"'),
-            ("models.a.kinds = ['chat', 'song']", 'must be "chat", "completion", "embedding" or "rerank"'),
+            (
+                "models.a.kinds = ['chat', 'song']",
+                'must be "chat", "completion", "embedding", "rerank" or "transcription"',
+            ),
             ("models.a.tasks = ['mechanic']", 'no task that is known; did you mean "mechanics"?'),
             ("models.a.tasks = 'fishing'", "there are mechanics, combat,"),
             ("models.a.tasks = 3", 'it must be a list of tasks, such as ["mechanics"]'),

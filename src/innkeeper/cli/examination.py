@@ -25,7 +25,8 @@ from innkeeper.runtime.engines.llama_server import LlamaServer
 from innkeeper.runtime.errors import InnkeeperError
 from innkeeper.runtime.memory.learned import Learned
 from innkeeper.runtime.sizes import told
-from innkeeper.settings.catalog import catalog_of, search
+from innkeeper.runtime.speech.containers import Container, named
+from innkeeper.settings.catalog import catalog_of, search, voice_file
 from innkeeper.settings.load import Loaded
 from innkeeper.settings.values import Settings
 
@@ -62,6 +63,7 @@ def examine(invocation: Invocation) -> Iterator[Finding]:
     yield Finding(Verdict.FINE, "settings", str(loaded.file) if loaded.file else "no file; everything by default")
     yield from _memory(loaded.settings)
     yield from _engines(loaded)
+    yield from _speech(loaded.settings)
     yield _home(loaded.settings.home)
     yield _learned(loaded.settings.home)
     yield _models_disk(loaded.settings.models_dir)
@@ -131,6 +133,27 @@ def _engines(loaded: Loaded) -> Iterator[Finding]:
         yield Finding(Verdict.FINE, "llama-server", f"{probed.path}, version {probed.version}")
     except InnkeeperError as error:
         yield Finding(Verdict.WRONG if configured else Verdict.NOTE, "llama-server", error.message)
+
+
+def _speech(settings: Settings) -> Iterator[Finding]:
+    if importlib.util.find_spec("_pywhispercpp") is None:
+        told = "not installed; no model here can hear"
+        yield Finding(Verdict.NOTE, "whisper.cpp", told, "pip install 'innkeeper[speech]'")
+        return
+    from innkeeper.runtime.speech.decoders import readable
+
+    yield Finding(Verdict.FINE, "whisper.cpp", importlib.metadata.version("pywhispercpp"))
+    can, cannot = frozenset(readable()), frozenset(Container) - frozenset(readable())
+    if cannot:
+        fix = "pip install 'innkeeper[audio]', or install ffmpeg"
+        yield Finding(Verdict.NOTE, "sound files", f"reads {named(can)}; not {named(cannot)}", fix)
+    else:
+        yield Finding(Verdict.FINE, "sound files", f"reads {named(can)}")
+    voice = voice_file(settings)
+    if voice is None:
+        yield Finding(Verdict.NOTE, "voices", "are told by their loudness", "innkeeper pull whisper:voice")
+    else:
+        yield Finding(Verdict.FINE, "voices", f"are told by {voice.name}")
 
 
 def _home(home: Path) -> Finding:

@@ -15,7 +15,7 @@ class FoundModel:
 
     id: str
     file: Path
-    """The GGUF file; the first part of a split one."""
+    """The model file; the first part of a split one."""
     size_bytes: int
     """All parts together."""
     kinds: frozenset[Kind]
@@ -23,6 +23,8 @@ class FoundModel:
     trained_context: int | None
     """Tokens it was trained for, where its header says so."""
     keeper: Keeper
+    engine: str = "llama_cpp"
+    """What runs it."""
     looks_both_ways: bool = False
     """Whether it reads a text at once and remembers nothing of it, so that more slots cost it next to nothing."""
 

@@ -15,6 +15,7 @@ from innkeeper.discovery.walk import Limits, files_below
 from innkeeper.runtime.errors import BadModelFile
 from innkeeper.runtime.memory.gguf import read_header
 from innkeeper.runtime.memory.header import Header
+from innkeeper.runtime.memory.whisper_file import read_whisper_file
 from innkeeper.runtime.messages import Kind
 
 MOST_MODELS: Final = 500
@@ -93,13 +94,21 @@ def _entries(place: Place, limits: Limits, seconds: Callable[[], float]) -> Iter
                 case None:
                     continue
         return
-    for file in files_below(place.folder, ".gguf", limits, seconds):
+    for file in files_below(place.folder, (".gguf", ".bin"), limits, seconds):
         if isinstance(file, LeftOut) or _may_answer(file):
             yield None, file
 
 
+def is_ear(file: Path) -> bool:
+    """Whether its name is that of a Whisper model in ggml form."""
+    name = file.name.lower()
+    return name.startswith("ggml-") and name.endswith(".bin") and "silero" not in name
+
+
 def _may_answer(file: Path) -> bool:
-    """By its name: not the later part of a split file, nor the eyes of a model."""
+    """By its name: not the later part of a split file, nor the eyes of a model; of .bin files those that hear."""
+    if file.suffix.lower() == ".bin":
+        return is_ear(file)
     part = part_of(file)
     return (part is None or part[0] == 1) and not file.name.lower().startswith("mmproj")
 
@@ -123,6 +132,9 @@ class _Collection:
             return
         self._seen.add((identity.st_dev, identity.st_ino))
         try:
+            if file.suffix.lower() == ".bin":
+                self._take(_ear(file, model_id, keeper))
+                return
             header = read_header(file)
             if header.text("general.type") in NO_MODELS or header.text("general.architecture") in {"clip", "imatrix"}:
                 return
@@ -139,5 +151,26 @@ class _Collection:
         except BadModelFile as error:
             self.left_out.append(LeftOut(file, error.message.removeprefix(f"{file}: ")))
             return
-        self.ids.add(model_id)
+        self._take(model)
+
+    def _take(self, model: FoundModel) -> None:
+        self.ids.add(model.id)
         self.models.append(model)
+
+
+def _ear(file: Path, model_id: str, keeper: Keeper) -> FoundModel:
+    """
+    Raises:
+        BadModelFile: It is no Whisper model.
+    """
+    found = read_whisper_file(file)
+    return FoundModel(
+        id=model_id,
+        file=file,
+        size_bytes=found.file_bytes,
+        kinds=frozenset({Kind.TRANSCRIPTION}),
+        architecture="whisper",
+        trained_context=None,
+        keeper=keeper,
+        engine="whisper",
+    )

@@ -23,9 +23,12 @@ class Limits:
     """For one folder with all that is below it."""
 
 
-def files_below(folder: Path, suffix: str, limits: Limits, seconds: Callable[[], float]) -> Iterator[Path | LeftOut]:
-    """Every file whose name ends in `suffix`, nearest first and by name; a folder that cannot be read as `LeftOut`.
+def files_below(
+    folder: Path, suffix: str | tuple[str, ...], limits: Limits, seconds: Callable[[], float]
+) -> Iterator[Path | LeftOut]:
+    """Every file whose name ends in `suffix`, or in one of several, nearest first and by name.
 
+    A folder that cannot be read is given as `LeftOut`.
     A folder that is reached twice, over a link, is searched once. Links to files are given as they are found.
     """
     began_s = seconds()

@@ -11,6 +11,12 @@ from typing import Final
 from innkeeper.runtime.errors import InvalidRequest
 from innkeeper.runtime.sizes import told
 
+WHISPER: Final = "ggerganov/whisper.cpp"
+"""Where Whisper models are kept in ggml form; `whisper:base` is a short way to say `ggml-base.bin` of it."""
+
+VOICE: Final = "ggml-org/whisper-vad"
+"""Where the weights of the voice detector are kept; `whisper:voice` fetches them."""
+
 FAVOURITES: Final = ("Q4_K_M", "Q4_K_S", "Q5_K_M", "Q6_K", "Q8_0", "Q4_0", "F16", "BF16")
 """Quantizations in the order in which one is taken when none is asked for: small and good first."""
 
@@ -53,12 +59,14 @@ class Wanted:
 
 
 def parse(text: str) -> Wanted:
-    """`ORG/NAME`, `ORG/NAME:Q4_K_M`, `ORG/NAME:file.gguf` or `ORG/NAME/file.gguf`.
+    """`ORG/NAME`, `ORG/NAME:Q4_K_M`, `ORG/NAME:file.gguf`, `ORG/NAME/file.gguf` or `whisper:base.en-q5_1`.
 
     Raises:
         InvalidRequest: It is none of these.
     """
     repository, _, what = text.partition(":")
+    if repository == "whisper" and what:
+        return Wanted(VOICE) if what == "voice" else Wanted(WHISPER, f"ggml-{what}.bin")
     if not what and repository.endswith(".gguf") and repository.count("/") >= 2:
         owner, name, what = repository.split("/", 2)
         repository = f"{owner}/{name}"
@@ -80,7 +88,7 @@ def choose(wanted: Wanted, files: Sequence[RemoteFile]) -> tuple[RemoteFile, ...
     models = [file for file in files if _is_model(file)]
     if not models:
         raise InvalidRequest(
-            f"{wanted.repository} holds no GGUF files. Look for a repository whose name ends in -GGUF.",
+            f"{wanted.repository} holds no GGUF and no Whisper files. Look for a repository whose name ends in -GGUF.",
             param="repository",
         )
     groups = _whole_models(models)
@@ -101,7 +109,10 @@ def choose(wanted: Wanted, files: Sequence[RemoteFile]) -> tuple[RemoteFile, ...
 
 
 def _is_model(file: RemoteFile) -> bool:
-    return file.path.lower().endswith(".gguf") and not file.name.lower().startswith(("mmproj", "imatrix"))
+    name = file.name.lower()
+    if name.startswith("ggml-") and name.endswith(".bin"):
+        return True
+    return name.endswith(".gguf") and not name.startswith(("mmproj", "imatrix"))
 
 
 def _whole_models(files: Sequence[RemoteFile]) -> dict[str, tuple[RemoteFile, ...]]:

@@ -65,7 +65,7 @@ def catalog_of(settings: Settings, found: Found) -> Catalog:
         known = {model.id for model in models}
         files = {model.file for model in models}
         models.extend(
-            Model(id=one.id, engine="llama_cpp", kinds=one.kinds, file=one.file, slots=_slots(one.kinds, one))
+            Model(id=one.id, engine=one.engine, kinds=one.kinds, file=one.file, slots=_slots(one.kinds, one))
             for one in found.models
             if one.id not in known and one.file not in files
         )
@@ -77,6 +77,13 @@ def catalog_of(settings: Settings, found: Found) -> Catalog:
     if problems:
         raise bad_settings(problems)
     return Catalog(tuple(models), default)
+
+
+def voice_file(settings: Settings) -> Path | None:
+    """The weights of the voice detector: those that were set, else the newest of that name among the models."""
+    if settings.speech.voice_file is not None:
+        return settings.models_dir / settings.speech.voice_file
+    return max(settings.models_dir.glob("ggml-silero*.bin"), default=None)
 
 
 def _file_of(model_id: str, entry: ModelSettings, settings: Settings, found: Found) -> Path | None:
@@ -93,7 +100,7 @@ def _model(model_id: str, entry: ModelSettings, file: Path | None, found: Found,
     kinds = named or (told.kinds if told else SPEAKS)
     return Model(
         id=model_id,
-        engine=entry.engine,
+        engine=told.engine if told is not None and not entry.names_engine else entry.engine,
         kinds=kinds,
         tasks=entry.tasks,
         languages=entry.languages,

@@ -86,4 +86,4 @@ KeepFor: TypeAlias = Annotated[
     PlainSerializer(lambda value: UNTIL_NEEDED if value is None else value, when_used="json"),
 ]
 CacheType: TypeAlias = Literal["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1"]
-KindName: TypeAlias = Literal["chat", "completion", "embedding", "rerank"]
+KindName: TypeAlias = Literal["chat", "completion", "embedding", "rerank", "transcription"]

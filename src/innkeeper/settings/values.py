@@ -22,7 +22,7 @@ from innkeeper.settings.section import Section
 CONSENT: Final = "yes, anyone who can reach this port may use it"
 """The words that open a door without keys to the network."""
 
-READS_FILES: Final = frozenset({"llama_cpp"})
+READS_FILES: Final = frozenset({"llama_cpp", "whisper"})
 """Engines that cannot do without a file."""
 
 
@@ -117,6 +117,17 @@ class LlamaCppSettings(Section):
     """Whether one empty worker waits ready, which makes every load quicker and costs its memory."""
 
 
+class SpeechSettings(Section):
+    """The engine that hears: Whisper models."""
+
+    threads: Annotated[Count, Field(ge=1, le=1024)] | None = None
+    """Threads one model computes with. Not given: the cores this process may use."""
+
+    voice_file: Path | None = None
+    """Weights that tell voices from noise, `ggml-silero-….bin`. Not given: such a file in `models_dir`, else voices are
+    told by their loudness."""
+
+
 class JournalSettings(Section):
     """What is remembered of what happened."""
 
@@ -131,11 +142,11 @@ class ModelSettings(Section):
     """One model. The table's name is its id, which callers put into the field `model`."""
 
     engine: str = "llama_cpp"
-    """What runs it: `"llama_cpp"` for GGUF files, `"hosted"` for an API elsewhere, `"echo"` to try things out without a
-    model."""
+    """What runs it: `"llama_cpp"` for GGUF files, `"whisper"` for Whisper's ggml files, `"hosted"` for an API
+    elsewhere, `"echo"` to try things out without a model. Not given: what its file is."""
 
     file: Path | None = None
-    """The GGUF file, the first part of a split one; not absolute: below `models_dir`."""
+    """The model file, the first part of a split one; not absolute: below `models_dir`."""
 
     source: Annotated[str, Field(min_length=1, max_length=255)] | None = None
     """What the server that runs it calls the model. Not given: its id here."""
@@ -150,7 +161,8 @@ class ModelSettings(Section):
     """Money for a million tokens written. Not given: the provider's."""
 
     kinds: Annotated[frozenset[KindName], BeforeValidator(names)] | None = None
-    """What it can do: `"chat"`, `"completion"`, `"embedding"`, `"rerank"`. Not given: what its file says."""
+    """What it can do: `"chat"`, `"completion"`, `"embedding"`, `"rerank"`, `"transcription"`. Not given: what its
+    file says."""
 
     tasks: Tasks = frozenset()
     """What it is good at: `"roleplay"`, `"dialogue"`, `"mechanics"`, `"combat"`, `"character_creation"`,
@@ -189,6 +201,11 @@ class ModelSettings(Section):
 
     options: Mapping[str, OneOption] = Field(default_factory=dict)
     """What only this engine understands, e.g. `{gpu_layers = 20}`."""
+
+    @property
+    def names_engine(self) -> bool:
+        """Whether it says itself what runs it; otherwise its file does."""
+        return "engine" in self.model_fields_set
 
     @property
     def adjusts_a_found_one(self) -> bool:
@@ -238,6 +255,9 @@ class Settings(Section):
 
     llama_cpp: LlamaCppSettings = LlamaCppSettings()
     """The engine that runs GGUF files."""
+
+    speech: SpeechSettings = SpeechSettings()
+    """The engine that hears."""
 
     journal: JournalSettings = JournalSettings()
     """What is remembered of what happened."""

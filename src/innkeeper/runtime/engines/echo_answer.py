@@ -14,6 +14,8 @@ from typing import Any
 
 from innkeeper.runtime.errors import InvalidRequest
 from innkeeper.runtime.messages import Body, Kind, Request, Usage
+from innkeeper.runtime.speech.transcript import Segment
+from innkeeper.runtime.wire.openai.transcripts import Transcript, transcript_piece
 
 DIMENSIONS = 16
 """Length of an echo's embeddings."""
@@ -73,6 +75,8 @@ def speak(model: str, request: Request, answer: str | None) -> Spoken:
         limit = request.body.get("max_completion_tokens", request.body.get("max_tokens"))
         if isinstance(limit, int) and 0 <= limit < len(words):
             words, was_cut = words[:limit], True
+    if request.kind is Kind.TRANSCRIPTION:
+        words = tuple((answer or "something was said").split())
     return Spoken(model, request, words, prompt_tokens=len(prompt), was_cut=was_cut)
 
 

@@ -15,10 +15,10 @@ from innkeeper.runtime.engines.hearing import Ear
 from innkeeper.runtime.engines.log_ring import LogRing
 from innkeeper.runtime.engines.process_memory import RAM
 from innkeeper.runtime.engines.whisper_engine import WhisperEngine
-from innkeeper.runtime.engines.whisper_file import MARGIN, WhisperFile, read_whisper_file
 from innkeeper.runtime.errors import BadModelFile, BadSettings, EngineMissing, SetupError
 from innkeeper.runtime.memory.learned import Learned, Subject, identity
 from innkeeper.runtime.memory.options import EngineOptions
+from innkeeper.runtime.memory.whisper_file import MARGIN, WhisperFile, read_whisper_file
 
 START_S: Final = 0.3
 """Seconds a worker takes before it reads its file: Python, numpy and the library."""

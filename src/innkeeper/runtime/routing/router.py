@@ -143,6 +143,8 @@ class _Guess:
 def _meant(kind: Kind, text: str, vocabulary: Vocabulary) -> Meant | None:
     if kind is Kind.EMBEDDING:
         return Meant(Task.EMBEDDING, 1.0, ())
+    if kind is Kind.TRANSCRIPTION:
+        return Meant(Task.TRANSCRIPTION, 1.0, ())
     return task_of(text, vocabulary)
 
 

@@ -64,6 +64,11 @@ def container_of(head: bytes) -> Container | None:
     return _framed(after_tag) or (Container.MP3 if head[:3] == b"ID3" else None)
 
 
+def named(containers: frozenset[Container]) -> str:
+    """Their names, for a sentence."""
+    return ", ".join(container.told for container in Container if container in containers)
+
+
 def _framed(head: bytes) -> Container | None:
     """MP3 and AAC have no head of their own: a frame begins with eleven ones."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from innkeeper.runtime.errors import BadAudio
-from innkeeper.runtime.speech.containers import HEAD_BYTES, Container, container_of
+from innkeeper.runtime.speech.containers import HEAD_BYTES, Container, container_of, named
 
 Samples: TypeAlias = NDArray[np.float32]
 
@@ -58,7 +58,7 @@ def samples_of(file: Path) -> Iterator[Samples]:
         raise BadAudio("The sound file is empty.", param="file")
     container = container_of(head)
     if container is None:
-        raise BadAudio(f"This is no sound file that is known here. Known are {told(_ALL)}.", param="file")
+        raise BadAudio(f"This is no sound file that is known here. Known are {named(_ALL)}.", param="file")
     decoder = _first_that_reads(container)
     blocks = decoder.blocks(file, container)
     first = next((block for block in blocks if block.size), None)
@@ -76,17 +76,12 @@ def readable() -> dict[Container, str]:
     }
 
 
-def told(containers: frozenset[Container]) -> str:
-    """Their names, for a sentence."""
-    return ", ".join(container.told for container in Container if container in containers)
-
-
 def _first_that_reads(container: Container) -> Decoder:
     for decoder in DECODERS:
         if container in decoder.reads and decoder.is_here():
             return decoder
     raise BadAudio(
-        f"Nothing on this server can read {container.told}. It reads {told(frozenset(readable()))}. Install the "
+        f"Nothing on this server can read {container.told}. It reads {named(frozenset(readable()))}. Install the "
         "package `av`, or ffmpeg, to read everything else.",
         param="file",
     )

@@ -16,13 +16,13 @@ from innkeeper.runtime.errors import BadModelFile
 _MAGIC: Final = 0x67676D6C
 _HEAD: Final = struct.Struct("<12i")
 
-CHILD_BYTES: Final = 48_000_000
+CHILD_BYTES: Final = 53_000_000
 """What a worker holds before it has a model: Python, numpy and the library."""
 
 WORKING_BYTES: Final = 26_000_000
 """What one window costs whatever the model's size: the sound, its spectrum, the words' scores."""
 
-WORKING_BYTES_PER_WIDTH: Final = 74_000
+WORKING_BYTES_PER_WIDTH: Final = 87_000
 """And what it costs for each number of the model's width. Both measured with files of the published shapes, flash
 attention on, greedy search (docs/speech.md)."""
 

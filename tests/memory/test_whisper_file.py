@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from innkeeper.runtime.engines.whisper_file import read_whisper_file
 from innkeeper.runtime.errors import BadModelFile
+from innkeeper.runtime.memory.whisper_file import read_whisper_file
 from tests.whispers import BASE_EN, SMALL, TOY, Numbers, write_whisper
 
 
