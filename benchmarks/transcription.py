@@ -72,7 +72,7 @@ async def memory(
     await engine.start()
     try:
         loaded = _peak(engine)
-        early, windows, began = 0, 0, time.monotonic()
+        early, windows, heard_s, began = 0, 0, 0.0, time.monotonic()
         async with aclosing(engine.run(_asking(sound, streams=True))) as chunks:
             async for chunk in chunks:
                 if isinstance(chunk, Piece):
