@@ -13,7 +13,17 @@ import pytest
 from innkeeper.api.options import ApiOptions
 from innkeeper.runtime.errors import EngineDied, LoadFailed
 from innkeeper.runtime.messages import Began, Chunk, Done, Piece, Request
-from tests.api.doubles import NARRATOR, Door, ScriptedRuntime, Wire, chat_chunk, open_door, whole_answer, wire_to
+from tests.api.doubles import (
+    NARRATOR,
+    Door,
+    ScriptedRuntime,
+    Wire,
+    answers_well,
+    chat_chunk,
+    open_door,
+    whole_answer,
+    wire_to,
+)
 
 CHAT = "/v1/chat/completions"
 ASKS: dict[str, object] = {"model": NARRATOR, "messages": [{"role": "user", "content": "Hi"}], "stream": True}
@@ -124,6 +134,121 @@ class TestAStream:
             await wire.ask("POST", CHAT, ASKS)
 
             assert (await wire.answer()).body == b"data: [DONE]\n\n"
+
+
+class TestTheShortcut:
+    """Pieces that an engine sends past everything in between, once the first is out."""
+
+    async def test_carries_pieces_in_order_with_those_that_are_yielded(
+        self, door: Door, runtime: ScriptedRuntime
+    ) -> None:
+        """C63."""
+        took: list[bool] = []
+
+        async def script(request: Request) -> AsyncGenerator[Chunk, None]:
+            assert request.shortcut is not None
+            took.append(request.shortcut(b'"too early"'))
+            yield BEGAN
+            took.append(request.shortcut(b'"too early"'))
+            yield Piece(b'"one"')
+            took.append(request.shortcut(b'"two"'))
+            took.append(request.shortcut(b'"three"'))
+            yield Piece(b'"four"')
+            took.append(request.shortcut(b'"five"'))
+            yield Done()
+
+        runtime.script = script
+        async with wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS)
+            body = (await wire.answer()).body
+            runtime.script = answers_well
+            await wire.ask("POST", CHAT, ASKS)  # the connection is as it was
+
+            assert (await wire.answer()).body.endswith(b"data: [DONE]\n\n")
+        assert took == [False, False, True, True, True]
+        assert body == b"".join(
+            b"data: %b\n\n" % data for data in (b'"one"', b'"two"', b'"three"', b'"four"', b'"five"', b"[DONE]")
+        )
+
+    async def test_waits_for_a_comment_that_is_under_way(
+        self, runtime: ScriptedRuntime, teller: Teller, tmp_path: Path
+    ) -> None:
+        """C64."""
+        teller.say(BEGAN, chat_chunk("Once"))
+        async with open_door(runtime, tmp_path, IMPATIENT) as door, wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS)
+            await wire.head()
+            await next_events(wire, b": loading")
+            (request,) = runtime.asked
+            assert request.shortcut is not None
+            after_a_comment = request.shortcut(b'"no"')
+            teller.say(chat_chunk(" upon"))
+            events = await next_events(wire, b" upon")
+            teller.say(Done())
+            events += await next_events(wire, b"[DONE]")
+
+        assert not after_a_comment
+        assert not any(b'"no"' in event for event in events)
+
+    async def test_is_no_silence(self, runtime: ScriptedRuntime, tmp_path: Path) -> None:
+        """C64."""
+
+        async def script(request: Request) -> AsyncGenerator[Chunk, None]:
+            assert request.shortcut is not None
+            yield BEGAN
+            yield Piece(b'"one"')
+            for _ in range(70):  # longer than a heartbeat
+                await asyncio.sleep(0.01)
+                assert request.shortcut(b'"more"')
+            yield Done()
+
+        runtime.script = script
+        options = ApiOptions(heartbeat_s=0.5, shutdown_within_s=5)
+        async with open_door(runtime, tmp_path, options) as door, wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS)
+            body = (await wire.answer()).body
+
+        assert body.count(b'"more"') == 70
+        assert b"\n: " not in body
+
+    async def test_closes_for_a_caller_who_does_not_read(self, door: Door, runtime: ScriptedRuntime) -> None:
+        took = 0
+
+        async def script(request: Request) -> AsyncGenerator[Chunk, None]:
+            nonlocal took
+            assert request.shortcut is not None
+            yield BEGAN
+            yield Piece(b'"one"')
+            while request.shortcut(b'"' + b"x" * 65536 + b'"'):
+                took += 1
+            yield Piece(b'"waits"')
+            yield Done()
+
+        runtime.script = script
+        async with wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS)
+            await wire.head()
+            heard = await next_events(wire, b"[DONE]")
+
+        assert 0 < took < 2000
+        assert sum(b"xxx" in event for event in heard) == took
+        assert heard[-2] == b'data: "waits"\n\n'
+
+    async def test_is_closed_to_a_caller_who_has_left_and_to_an_answer_that_is_over(
+        self, door: Door, runtime: ScriptedRuntime, teller: Teller
+    ) -> None:
+        teller.say(BEGAN, chat_chunk("Once"))
+        async with wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS)
+            await wire.head()
+        await asyncio.wait_for(runtime.ended.wait(), 5)
+        teller.say(BEGAN, chat_chunk("Once"), Done())
+        async with wire_to(door) as wire:
+            await wire.ask("POST", CHAT, ASKS)
+            await wire.answer()
+            shortcuts = [request.shortcut for request in runtime.asked]
+
+            assert [shortcut is not None and shortcut(b'"late"') for shortcut in shortcuts] == [False, False]
 
 
 class TestTheHeadersOfAnAnswer:

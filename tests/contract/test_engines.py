@@ -8,7 +8,8 @@ import shutil
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from innkeeper.runtime.engines.llama_cpp import LlamaCpp
 from innkeeper.runtime.engines.llama_engine import LlamaCppEngine
 from innkeeper.runtime.engines.llama_server import LlamaServer
 from innkeeper.runtime.errors import EngineDied, InvalidRequest, LoadFailed, NotSupported, PromptTooLong
-from innkeeper.runtime.messages import Kind, Piece
+from innkeeper.runtime.messages import Chunk, Kind, Piece
 from tests.engines.asking import ask, chat, completion, documents, done, embedding, rest, said
 from tests.engines.fixtures import opened_adapter
 from tests.engines.llama_server_double import install
@@ -135,6 +136,28 @@ class TestAnswering:
         streamed = await ask(engine, completion("one two three", streams=True, max_tokens=6, temperature=0))
 
         assert said(streamed) == said(whole) != ""
+
+    async def test_a_shortcut_is_used_in_turn_with_the_stream_or_not_at_all(
+        self, engine: Engine, subject: Subject
+    ) -> None:
+        asked = completion("one two three", streams=True, **subject.long_answer(24))
+        heard: list[Chunk] = []
+        moods = cycle((True, True, False))
+
+        def shortcut(data: bytes) -> bool:
+            is_open = bool(heard) and next(moods)  # never before the first piece
+            if is_open:
+                heard.append(Piece(data))
+            return is_open
+
+        plain = await ask(engine, asked)
+        async with aclosing(engine.run(replace(asked, shortcut=shortcut))) as chunks:
+            async for chunk in chunks:
+                heard.append(chunk)  # noqa: PERF401  the shortcut adds to it meanwhile
+
+        assert said(heard) == said(plain) != ""
+        assert len(documents(heard)) == len(documents(plain))
+        assert done(heard).usage.answer_tokens == done(plain).usage.answer_tokens
 
     async def test_answers_name_the_model_by_its_id(self, engine: Engine, subject: Subject) -> None:
         (document,) = documents(await ask(engine, chat("one", max_tokens=2)))

@@ -46,6 +46,47 @@ class TestEvents:
         assert is_error(data)
 
 
+class TestTheShortcut:
+    WORD = b'{"choices":[{"delta":{"content":"one"}}]}'
+
+    def test_takes_an_event_of_words(self) -> None:
+        sent = list[bytes]()
+
+        def shortcut(data: bytes) -> bool:
+            sent.append(data)
+            return True
+
+        assert Events(shortcut).take(b"data: " + self.WORD + b"\n\n")
+        assert sent == [self.WORD]
+
+    @pytest.mark.parametrize(
+        "part",
+        [
+            b"data: " + WORD,
+            b"data: " + WORD + b"\n\ndata: " + WORD + b"\n\n",
+            b"data: " + WORD + b"\r\n\r\n",
+            b'data: {"choices":\ndata: []}\n\n',
+            b": still here\n\n",
+            b"data: [DONE]\n\n",
+            b'data: {"error":{"message":"no"}}\n\n',
+            b"data: " + LAST + b"\n\n",
+        ],
+        ids=["cut", "two events", "other line ends", "two lines", "a comment", "the end", "an error", "figures"],
+    )
+    def test_leaves_everything_else_to_be_looked_at(self, part: bytes) -> None:
+        assert not Events(lambda _: True).take(part)
+
+    def test_leaves_the_rest_of_an_event_that_was_cut(self) -> None:
+        events = Events(lambda _: True)
+        events.feed(b'data: {"choices":"')
+
+        assert not events.take(b'data: {"quoted":1}\n\n')
+
+    def test_that_is_closed_or_not_there_takes_nothing(self) -> None:
+        assert not Events(lambda _: False).take(b"data: " + self.WORD + b"\n\n")
+        assert not Events().take(b"data: " + self.WORD + b"\n\n")
+
+
 class TestFigures:
     def test_tokens_and_times_are_read_without_the_rest(self) -> None:
         assert usage(LAST) == Usage(42, 4, 7, 0.0025, 0.8)

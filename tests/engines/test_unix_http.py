@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from innkeeper.runtime.engines.unix_http import KEPT_CONNECTIONS, ConnectionLost, Exchange, UnixHttp
 
@@ -135,6 +138,109 @@ class TestExchanges:
 
         assert waiting < 2_000_000
         assert received == len(body)
+
+
+class Taker:
+    """Takes all it is offered, or nothing."""
+
+    def __init__(self, *, takes: bool) -> None:
+        self._takes = takes
+        self.offered: list[bytes] = []
+
+    def __call__(self, part: bytes) -> bool:
+        self.offered.append(part)
+        return self._takes
+
+
+class TestChunksThatAreTaken:
+    """While a part is waited for, chunks go to whoever takes them, and nothing is lost, doubled or out of order."""
+
+    @given(
+        parts=st.lists(st.binary(min_size=1, max_size=40), max_size=8),
+        cuts=st.lists(st.integers(min_value=0, max_value=600), max_size=8),
+        whims=st.lists(st.booleans(), max_size=12),
+    )
+    def test_and_those_that_are_not_make_the_whole(
+        self, parts: list[bytes], cuts: list[int], whims: list[bool]
+    ) -> None:
+        stream = chunked(*parts) + END
+        places = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
+
+        heard = asyncio.run(_heard([stream[start:end] for start, end in pairwise(places) if start < end], whims))
+
+        assert b"".join(heard) == b"".join(parts)
+
+    async def test_wake_nobody(self) -> None:
+        exchange, taker = _asked(), Taker(takes=True)
+        waiting = asyncio.create_task(exchange.part(taker), name="reader")
+        await asyncio.sleep(0)
+
+        for word in (b"one", b"two", b"three"):
+            exchange.data_received(b"%x\r\n%b\r\n" % (len(word), word))
+            await asyncio.sleep(0)
+
+        assert (taker.offered, waiting.done()) == ([b"one", b"two", b"three"], False)
+        exchange.data_received(END)
+        assert await waiting is None
+        assert exchange.can_be_used_again
+
+    async def test_are_only_offered_while_somebody_waits(self) -> None:
+        exchange, taker = _asked(), Taker(takes=False)
+        waiting = asyncio.create_task(exchange.part(taker), name="reader")
+        await asyncio.sleep(0)
+
+        exchange.data_received(b"3\r\none\r\n")
+        exchange.data_received(b"3\r\ntwo\r\n")
+
+        assert taker.offered == [b"one"]
+        assert [await waiting, await exchange.part()] == [b"one", b"two"]
+
+    async def test_may_carry_what_http_allows(self) -> None:
+        exchange = _asked()
+        waiting = asyncio.create_task(exchange.part(lambda _: True), name="reader")
+        await asyncio.sleep(0)
+
+        exchange.data_received(b"3;speed=fast\r\none\r\n")
+
+        assert await waiting == b"one"
+
+
+def _asked() -> Exchange:
+    """An exchange whose answer has begun with its first chunk, which was read."""
+    exchange = Exchange()
+    exchange.connection_made(Wire())
+    exchange.send(b"", b"")
+    exchange.data_received(chunked(b"first"))
+    reading = exchange.part()
+    with pytest.raises(StopIteration, match="first"):  # it is there: nothing is awaited
+        reading.send(None)
+    return exchange
+
+
+async def _heard(arrivals: list[bytes], whims: list[bool]) -> list[bytes]:
+    """What a reader and a moody taker heard together, in the order in which they heard it."""
+    heard: list[bytes] = []
+    moods = iter(whims)
+
+    def takes(part: bytes) -> bool:
+        if next(moods, True):
+            heard.append(part)
+            return True
+        return False
+
+    async def read() -> None:
+        while (part := await exchange.part(takes)) is not None:
+            heard.append(part)
+
+    exchange = Exchange()
+    exchange.connection_made(Wire())
+    exchange.send(b"", b"")
+    async with asyncio.timeout(LIMIT_S), asyncio.TaskGroup() as tasks:
+        tasks.create_task(read(), name="reader")
+        for arrival in arrivals:
+            await asyncio.sleep(0)
+            exchange.data_received(arrival)
+    return heard
 
 
 class TestBadEnds:

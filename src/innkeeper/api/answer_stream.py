@@ -2,18 +2,20 @@
 
 The stream starts with its first piece, so that an error before it still has its own status. If nothing comes for
 a while the stream starts without it, in formats that have comments: one tells why, and clients and proxies keep the
-connection. No task lives per piece: one timer looks now and then whether something was sent.
+connection. No task lives per piece: one timer looks now and then whether something was sent. An engine that can sends
+the pieces after the first by the `shortcut`, and then no task even wakes for them.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Final, Self
+from typing import Self
 
 from starlette.types import Message, Send
 
 from innkeeper.api.answers import Header, began_headers
+from innkeeper.api.connection import WriteNow
 from innkeeper.runtime.errors import InnkeeperError
 from innkeeper.runtime.messages import Began, Usage
 from innkeeper.runtime.wire.format import Answer
@@ -23,10 +25,6 @@ _HEADERS: tuple[Header, ...] = (
     (b"x-accel-buffering", b"no"),  # nginx would otherwise hold the pieces back
 )
 
-
-STRAIGHT_SEND: Final = "innkeeper.send"
-"""Where a scope carries the server's own `send`. What stands around it only watches for the start of an answer, and
-would be entered again for every piece."""
 
 LOOKS = 4
 """How often within a heartbeat somebody looks: a comment comes that much early or late at most."""
@@ -39,18 +37,20 @@ class AnswerStream:
         self,
         answer: Answer,
         send: Send,
-        straight_send: Send,
+        write_now: WriteNow | None,
         *,
         headers: Iterable[Header],
         name: str,
         heartbeat_s: float,
         why_quiet: Callable[[], str],
     ) -> None:
-        """The start goes through `send`, the pieces through `straight_send`. `name` is for its task."""
+        """`write_now`: the connection's way for the shortcut; None where it has none. `name` is for its task."""
         self._answer = answer
         self._tell = answer.piece
         self._send = send
-        self._straight_send = straight_send
+        self._write_now = write_now
+        self._shortcut: WriteNow | None = None
+        """`write_now` while the shortcut is open: after the first piece, with no comment and no caller to wait for."""
         self._headers = tuple(headers)
         self._name = name
         self._heartbeat_s = heartbeat_s
@@ -71,7 +71,7 @@ class AnswerStream:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._stop_looking()
+        self._close()
         if self._heartbeat is not None:
             self._heartbeat.cancel()
             await asyncio.wait({self._heartbeat})
@@ -95,11 +95,19 @@ class AnswerStream:
             return
         if not self.has_started:
             await self._start()
-        # As `_deliver` does, with nothing around it for each word of each answer: if it raises, the stream is over.
-        self._is_sending = True
-        await self._straight_send({"type": "http.response.body", "body": told, "more_body": True})
-        self._is_sending = False
-        self._has_sent = True
+        await self._write(told)
+        self._shortcut = self._write_now
+
+    def shortcut(self, document: bytes) -> bool:
+        """Relay one piece now if nothing has to be waited for; whether it was. See `Request.shortcut`."""
+        if self._shortcut is None:
+            return False
+        told = self._tell(document)
+        if told:
+            self._has_sent = True
+            if not self._shortcut(told):
+                self._shortcut = None  # the next piece goes the long way, and waits there for the caller
+        return True
 
     async def done(self, usage: Usage) -> None:
         """The answer is complete."""
@@ -110,7 +118,7 @@ class AnswerStream:
         await self._end(self._answer.failed(error))
 
     async def _end(self, last: bytes) -> None:
-        self._stop_looking()
+        self._close()
         if self._heartbeat is not None:
             await self._end_heartbeat()
         if not self.has_started:
@@ -135,9 +143,10 @@ class AnswerStream:
             self._is_sending = False
             self._sent_at_s = self._loop.time()
 
-    def _stop_looking(self) -> None:
+    def _close(self) -> None:
         assert self._timer is not None, "used outside its block"
         self._timer.cancel()
+        self._shortcut = None
 
     def _look(self) -> None:
         if self._has_sent:
@@ -147,6 +156,7 @@ class AnswerStream:
         if quiet_s >= self._heartbeat_s * (1 - 1 / LOOKS):
             is_beating = self._heartbeat is not None and not self._heartbeat.done()
             if not self._is_sending and not is_beating:  # a caller who reads slowly is not a silence of ours
+                self._shortcut = None
                 self._heartbeat = self._loop.create_task(self._beat(), name=f"heartbeat of {self._name}")
         self._timer = self._loop.call_later(self._heartbeat_s / LOOKS, self._look)
 

@@ -13,7 +13,6 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from innkeeper.api.answer_stream import STRAIGHT_SEND
 from innkeeper.api.answers import retry_headers
 from innkeeper.api.ask import Ask, House
 from innkeeper.api.body import CallerLeft
@@ -43,7 +42,6 @@ class Door:
         self._presence = presence
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
-        scope[STRAIGHT_SEND] = send
         return self._app(scope, receive, send)
 
     def farewell(self) -> None:

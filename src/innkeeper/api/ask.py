@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from contextlib import aclosing
@@ -10,9 +9,10 @@ from dataclasses import dataclass, field, replace
 
 from starlette.types import Receive, Scope, Send
 
-from innkeeper.api.answer_stream import STRAIGHT_SEND, AnswerStream
+from innkeeper.api.answer_stream import AnswerStream
 from innkeeper.api.answers import Header, began_headers, header_text, send_error, send_json
 from innkeeper.api.body import CallerLeft, read_body
+from innkeeper.api.connection import WRITE_NOW, WriteNow
 from innkeeper.api.gate import Caller, caller_of
 from innkeeper.api.limits import Limits
 from innkeeper.api.options import ApiOptions
@@ -71,11 +71,7 @@ class Ask:
                 request = _within_scope(asked.request, caller)
                 headers += [(b"x-innkeeper-note", header_text(note)) for note in asked.notes]
                 if request.streams:
-                    # In a task of its own: each piece wakes only what is in it, not all that stands around this route.
-                    relaying = self._stream(
-                        request, asked.answer, headers, receive, send, scope.get(STRAIGHT_SEND, send)
-                    )
-                    await asyncio.create_task(relaying, name=f"stream {request_id}")
+                    await self._stream(request, asked.answer, headers, receive, send, scope.get(WRITE_NOW))
                 else:
                     await self._answer(request, asked.answer, headers, receive, send)
             finally:
@@ -113,17 +109,18 @@ class Ask:
         headers: list[Header],
         receive: Receive,
         send: Send,
-        straight_send: Send,
+        write_now: WriteNow | None,
     ) -> None:
         stream = AnswerStream(
             answer,
             send,
-            straight_send,
+            write_now,
             headers=headers,
             name=request.id,
             heartbeat_s=self._house.options.heartbeat_s,
             why_quiet=lambda: _why_quiet(self._house.runtime, request),
         )
+        request = replace(request, shortcut=stream.shortcut)
         async with stream:
             try:
                 async with (

@@ -1,13 +1,16 @@
-"""One connection: uvicorn's, with a limit on how long and how large the headers of a request may be.
+"""One connection: uvicorn's, with a limit on the headers of a request, and a way to write without waking a task.
 
 uvicorn waits for ever for the first request of a connection and for the rest of a request that has begun, and keeps
-whatever headers come. A handful of slow callers could hold all descriptors.
+whatever headers come. A handful of slow callers could hold all descriptors. And its `send` is a coroutine, which a
+piece of an answer would have to wake somebody for.
 """
 
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final, TypeAlias, cast
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -15,6 +18,12 @@ from uvicorn.server import ServerState
 
 HEADERS_LIMIT_BYTES = 64 * 1024
 """The request line and all headers together."""
+
+WRITE_NOW: Final = "innkeeper.write_now"
+"""Where a scope carries its `WriteNow`."""
+
+WriteNow: TypeAlias = Callable[[bytes], bool]
+"""Sends a part of a body whose headers are out; whether the next may follow at once, or has to wait in `send`."""
 
 
 class Connection(HttpToolsProtocol):
@@ -62,6 +71,7 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._got_headers()
         super().on_headers_complete()
+        cast("dict[str, Any]", self.scope)[WRITE_NOW] = partial(_write_now, self.cycle)  # Any: a scope holds anything
 
     def _is_between_requests(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request; uvicorn's type does not say so
@@ -76,6 +86,14 @@ class Connection(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def _write_now(cycle: RequestResponseCycle, part: bytes) -> bool:
+    """What `RequestResponseCycle.send` does with a part of a body without a length, before or after it waits."""
+    if cycle.disconnected:
+        return False
+    cycle.transport.write(b"%x\r\n%b\r\n" % (len(part), part))
+    return not cycle.flow.write_paused
 
 
 def connection_type(within_s: float) -> type[Connection]:

@@ -7,12 +7,15 @@ once and last.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
 
 Body: TypeAlias = Mapping[str, Any]  # JSON from outside: any value is possible until `wire` has parsed it
+
+Shortcut: TypeAlias = Callable[[bytes], bool]
+"""Sends the data of one piece to the caller at once; False where it must be yielded like the first."""
 
 
 class Kind(Enum):
@@ -81,6 +84,14 @@ class Request:
 
     keep_for_s: float | None = None
     """Seconds the model stays from now on when it is idle, infinity until its room is wanted; None says nothing."""
+
+    shortcut: Shortcut | None = field(default=None, compare=False, repr=False)
+    """A way for pieces that wakes no task; None where the caller wants to see each.
+
+    An engine need not know of it. One that does offers pieces there while it is asked for its next chunk, and does
+    not yield those that were taken. None is taken before the first that was yielded is out, and none while the
+    caller reads too slowly: what cannot be sent at once goes the long way, where everybody can wait.
+    """
 
     @property
     def may_substitute(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from innkeeper.runtime.errors import EngineFailed, InnkeeperError, InvalidRequest, NotSupported, PromptTooLong
-from innkeeper.runtime.messages import Kind, Request, Usage
+from innkeeper.runtime.messages import Kind, Request, Shortcut, Usage
 
 TARGETS: Final[Mapping[Kind, str]] = {
     Kind.CHAT: "/v1/chat/completions",
@@ -19,6 +19,9 @@ TARGETS: Final[Mapping[Kind, str]] = {
 
 END: Final = b"[DONE]"
 """The last event of a stream that is complete."""
+
+_ERRORS: Final = (b'{"error"', b'{"code"')
+"""What an event of failure begins with."""
 
 # A quote inside a JSON text is escaped, so these can only be names of fields.
 _USAGE: Final = re.compile(rb'"usage":\s*(\{(?:[^{}]|\{[^{}]*\})*\})')
@@ -37,13 +40,26 @@ def engine_body(model: str, request: Request) -> bytes:
 class Events:
     """Cuts a stream of server-sent events into their data; fed as it comes, cut anywhere."""
 
-    def __init__(self) -> None:
+    def __init__(self, shortcut: Shortcut | None = None) -> None:
         self._rest = b""
+        self._shortcut = shortcut
+
+    def take(self, part: bytes) -> bool:
+        """Send a part by the shortcut if it is one event with nothing in it but words; else it must be fed."""
+        return (
+            self._shortcut is not None
+            and not self._rest
+            and part.startswith(b'data: {"')
+            and part.endswith(b"\n\n")
+            and part.find(b"\n") == len(part) - 2
+            and not part.startswith(_ERRORS, 6)
+            and b'"usage"' not in part
+            and b'"timings"' not in part
+            and self._shortcut(part[6:-2])
+        )
 
     def feed(self, part: bytes) -> list[bytes]:
         """The data of each event that is complete now. Comments are dropped."""
-        if not self._rest and part.startswith(b"data: ") and part.find(b"\n\n") == len(part) - 2:
-            return [part[6:-2]]  # by far the most common: one part, one event
         *whole, self._rest = (self._rest + part).replace(b"\r\n", b"\n").split(b"\n\n")
         return [data for data in map(_data, whole) if data]
 
@@ -59,7 +75,7 @@ def _data(event: bytes) -> bytes:
 
 def is_error(data: bytes) -> bool:
     """Whether an event tells of a failure in the middle of an answer."""
-    return data.startswith((b'{"error"', b'{"code"'))
+    return data.startswith(_ERRORS)
 
 
 def has_figures(data: bytes) -> bool:

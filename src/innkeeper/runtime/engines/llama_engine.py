@@ -168,8 +168,8 @@ class LlamaCppEngine:
                 yield Piece(whole)
                 yield Done(self._used(usage(whole)))
                 return
-            events, figures, is_complete = Events(), Usage(), False
-            while (part := await exchange.part()) is not None:
+            events, figures, is_complete = Events(request.shortcut), Usage(), False
+            while (part := await exchange.part(events.take)) is not None:
                 for data in events.feed(part):
                     if data == END:
                         is_complete = True

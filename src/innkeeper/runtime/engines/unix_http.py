@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, cast
 
@@ -40,10 +41,14 @@ class Exchange(asyncio.Protocol):
         """Of the answer, what has arrived and was not taken yet."""
         self._has_headers = False
         self._is_complete = False
+        self._is_between_chunks = False
+        """Whether the next byte to arrive begins a chunk."""
         self._is_lost = False
         self._is_paused = False
         self._may_be_kept = False
         self._news: asyncio.Future[None] | None = None
+        self._takes: Callable[[bytes], bool] | None = None
+        """Who is offered each chunk that arrives while the next part is waited for."""
 
     # What the client calls
 
@@ -52,7 +57,7 @@ class Exchange(asyncio.Protocol):
         self.status, self.is_event_stream = 0, False
         self._parts.clear()
         self.unread_bytes = 0
-        self._has_headers = self._is_complete = self._may_be_kept = False
+        self._has_headers = self._is_complete = self._may_be_kept = self._is_between_chunks = False
         self._parser = httptools.HttpResponseParser(self)
         assert self._transport is not None, "a request before the connection was made"
         self._transport.write(head + body)
@@ -66,8 +71,11 @@ class Exchange(asyncio.Protocol):
         while not self._has_headers:
             await self._next_news()
 
-    async def part(self) -> bytes | None:
+    async def part(self, takes: Callable[[bytes], bool] | None = None) -> bytes | None:
         """The next part of the body, cut anywhere; None at its end.
+
+        While it is waited for, each chunk that arrives by itself is offered to `takes`, and what that took is not
+        returned: whoever waits here is not woken for it, but for the first part that is not taken.
 
         Raises:
             ConnectionLost: It ended early.
@@ -75,7 +83,11 @@ class Exchange(asyncio.Protocol):
         while not self._parts:
             if self._is_complete:
                 return None
-            await self._next_news()
+            self._takes = takes
+            try:
+                await self._next_news()
+            finally:
+                self._takes = None
         part = self._parts.popleft()
         self.unread_bytes -= len(part)
         if self._is_paused and self.unread_bytes < _PAUSE_AT_BYTES // 2 and self._transport is not None:
@@ -134,11 +146,16 @@ class Exchange(asyncio.Protocol):
         if self._parser is None:  # words nobody asked for
             self.abort()
             return
+        if self._takes is not None and self._is_between_chunks and not self._parts:
+            chunk = _only_chunk(data)
+            if chunk and self._takes(chunk):
+                return  # the parser never hears of it: for it, too, a chunk begins here
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
             self.abort()
             return
+        self._is_between_chunks = self._is_between_chunks and data.endswith(b"\r\n")
         self._tell()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
@@ -168,9 +185,27 @@ class Exchange(asyncio.Protocol):
             self._is_paused = True
             self._transport.pause_reading()
 
+    def on_chunk_header(self) -> None:
+        """See `httptools`."""
+        self._is_between_chunks = False
+
+    def on_chunk_complete(self) -> None:
+        """See `httptools`."""
+        self._is_between_chunks = True
+
     def on_message_complete(self) -> None:
         """See `httptools`."""
         self._is_complete = True
+
+
+def _only_chunk(data: bytes) -> bytes:
+    """What the one chunk holds that `data` is, as it mostly is; empty for anything else. See RFC 9112 §7.1."""
+    end = data.find(b"\r\n")
+    try:
+        size_bytes = int(data[:end], 16)
+    except ValueError:  # with an extension, or not a beginning at all
+        return b""
+    return data[end + 2 : -2] if len(data) == end + size_bytes + 4 else b""
 
 
 class UnixHttp:
