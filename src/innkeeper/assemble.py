@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import shutil
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -22,35 +21,30 @@ from innkeeper.api.server import Server, listen
 from innkeeper.discovery.found import Found
 from innkeeper.heeding import heeding_signals
 from innkeeper.runtime.catalog import Catalog
-from innkeeper.runtime.engine import Adapter
+from innkeeper.runtime.elsewhere import elsewhere
+from innkeeper.runtime.engine import Adapter, ForeignAdapter
 from innkeeper.runtime.engines.echo import Echo
-from innkeeper.runtime.engines.hosted import Hosted
-from innkeeper.runtime.engines.hosted_attempt import House
 from innkeeper.runtime.engines.llama_cpp import LlamaCpp
 from innkeeper.runtime.engines.llama_server import LlamaServer
-from innkeeper.runtime.engines.provider import Key, Provider
+from innkeeper.runtime.engines.ollama import Ollama
+from innkeeper.runtime.engines.placing import Placing
 from innkeeper.runtime.engines.whisper import Whisper
 from innkeeper.runtime.errors import BadSettings, EngineMissing, StateUnusable
-from innkeeper.runtime.facts import Fact, Note
 from innkeeper.runtime.journal.journal import Journal
 from innkeeper.runtime.journal.log import LogSink
 from innkeeper.runtime.journal.prometheus import PrometheusSink
 from innkeeper.runtime.journal.sqlite import SqliteSink
-from innkeeper.runtime.memory.host import Host
+from innkeeper.runtime.memory.host import Gpus, Host
 from innkeeper.runtime.memory.learned import Learned
 from innkeeper.runtime.memory.pools import Ceiling, PoolReading, budget_bytes
 from innkeeper.runtime.residency.callers import Rules
 from innkeeper.runtime.residency.keeper import Keeper
 from innkeeper.runtime.residency.machine import Residency
+from innkeeper.runtime.residency.outside import Outside
 from innkeeper.runtime.residency.readings import Readings
 from innkeeper.runtime.runtime import Runtime
-from innkeeper.runtime.spending.book import SpendBook
-from innkeeper.runtime.spending.purse import Ceilings
-from innkeeper.runtime.spending.spending import Spending
 from innkeeper.settings.catalog import catalog_of, voice_file
-from innkeeper.settings.hosted import ProviderSettings
 from innkeeper.settings.load import Loaded
-from innkeeper.settings.secrets import secret
 from innkeeper.settings.values import Settings
 from innkeeper.settings.words import read_vocabulary
 
@@ -79,7 +73,7 @@ async def _serve(loaded: Loaded, found: Found) -> None:
     listener = listen(settings.host, settings.port)
     metrics = PrometheusSink()
     with closing(journal_of(settings, home, metrics)) as journal:
-        async with opened_adapters(loaded, journal.record) as adapters:
+        async with opened_adapters(loaded) as adapters:
             runtime = runtime_of(settings, catalog_of(settings, found), adapters, journal)
             metrics.watch(runtime.view)
             options = door_options(settings)
@@ -89,24 +83,20 @@ async def _serve(loaded: Loaded, found: Found) -> None:
                 await server.run()
 
 
-def _unheard(fact: Fact, /) -> None:
-    """For commands that keep no journal."""
-
-
 @asynccontextmanager
-async def opened_adapters(loaded: Loaded, note: Note = _unheard) -> AsyncIterator[Mapping[str, Adapter]]:
-    """Every adapter of this installation, open for the length of the block. `note` hears what hosted models cost."""
-    made = adapters(loaded, note)
+async def opened_adapters(loaded: Loaded) -> AsyncIterator[Mapping[str, Adapter]]:
+    """Every adapter of this installation, open for the length of the block."""
+    made = adapters(loaded)
     async with AsyncExitStack() as opened:
         for adapter in made.values():
             if isinstance(adapter, LlamaCpp):
                 await adapter.open()
-            if isinstance(adapter, LlamaCpp | Hosted):
+            if isinstance(adapter, LlamaCpp | Ollama):
                 opened.push_async_callback(adapter.close)
         yield made
 
 
-def adapters(loaded: Loaded, note: Note = _unheard) -> dict[str, Adapter]:
+def adapters(loaded: Loaded) -> dict[str, Adapter]:
     """Every adapter of this installation by name; nothing is started.
 
     Raises:
@@ -121,40 +111,22 @@ def adapters(loaded: Loaded, note: Note = _unheard) -> dict[str, Adapter]:
         learned=learned,
     )
     whisper = Whisper(threads=loaded.settings.speech.threads, voice_file=voice_file(loaded.settings), learned=learned)
-    return {adapter.name: adapter for adapter in (llama_cpp, whisper, _hosted(loaded, note), Echo())}
-
-
-def _hosted(loaded: Loaded, note: Note) -> Hosted:
-    """The APIs of others, with their keys and with the money for them."""
-    settings = loaded.settings
-    money = settings.spending
-    ceilings = Ceilings(money.currency, money.per_day, money.per_user_per_day)
-    house = House(
-        Spending(ceilings, SpendBook(settings.home / "spend.sqlite"), clock=time.time, note=note),
-        note,
-        seconds=time.monotonic,
-        clock=time.time,
-        chance=random.random,
+    ollama = Ollama(
+        loaded.settings.ollama.url,
+        _placing(loaded.settings.ollama.url, loaded.settings.ollama.holds_our_memory),
+        learned=learned,
     )
-    return Hosted([_provider(loaded, name, provider) for name, provider in settings.hosted.items()], house)
+    echo = Echo()
+    return {adapter.name: adapter for adapter in (llama_cpp, ollama, whisper, echo)}
 
 
-def _provider(loaded: Loaded, name: str, settings: ProviderSettings) -> Provider:
-    found = secret(loaded.sources, settings.key_from) if settings.key_from is not None else None
-    return Provider(
-        name,
-        settings.url,
-        key_from=settings.key_from,
-        key=Key(found) if found is not None else None,
-        headers=settings.headers,
-        first_words_within_s=settings.first_words_within_s,
-        whole_answer_within_s=settings.whole_answer_within_s,
-        silence_s=settings.silence_s,
-        retries=settings.retries,
-        answer_tokens_at_most=settings.answer_tokens_at_most,
-        embed_at_once=settings.embed_at_once,
-        counts_dollars=loaded.settings.spending.currency == "USD",
-    )
+def _placing(url: str, holds_our_memory: bool | None) -> Placing:
+    """Where the models of a server that is not ours lie: as set, else by its address."""
+    return Placing(elsewhere(url) is None if holds_our_memory is None else holds_our_memory, gpus=_gpus)
+
+
+def _gpus() -> dict[str, int]:
+    return {name: reading.total_bytes for name, reading in Gpus().pools(frozenset()).items()}
 
 
 def _llama_server(wanted: Path | None, environment: dict[str, str]) -> LlamaServer | None:
@@ -212,6 +184,7 @@ def runtime_of(settings: Settings, catalog: Catalog, engines: Mapping[str, Adapt
         },
         alarm_bytes=settings.memory.alarm_of,
         poll_s=settings.memory.poll_s,
+        outside=Outside(keeper, residency, _foreign(settings, engines)),
     )
     return Runtime(
         catalog,
@@ -222,8 +195,15 @@ def runtime_of(settings: Settings, catalog: Catalog, engines: Mapping[str, Adapt
         vocabulary=read_vocabulary(),
         seconds=seconds,
         version=version("innkeeper"),
-        spending=next((adapter.spending for adapter in engines.values() if isinstance(adapter, Hosted)), None),
     )
+
+
+def _foreign(settings: Settings, engines: Mapping[str, Adapter]) -> dict[str, tuple[ForeignAdapter, float]]:
+    """The adapters whose servers are not ours, and how often those are asked what they hold."""
+    polls_s = {Ollama.name: settings.ollama.poll_s}
+    return {
+        adapter.name: (adapter, polls_s[adapter.name]) for adapter in engines.values() if isinstance(adapter, Ollama)
+    }
 
 
 def budgets_of(settings: Settings, pools: Mapping[str, PoolReading]) -> dict[str, int]:

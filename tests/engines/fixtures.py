@@ -10,10 +10,14 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 
+from innkeeper.runtime.engine import ForeignAdapter
 from innkeeper.runtime.engines.llama_cpp import LlamaCpp
 from innkeeper.runtime.engines.llama_server import LlamaServer
 from innkeeper.runtime.memory.learned import Learned
+
+Foreign = TypeVar("Foreign", bound=ForeignAdapter)
 
 
 @asynccontextmanager
@@ -38,6 +42,24 @@ async def opened_adapter(
     finally:
         await adapter.close()
         shutil.rmtree(own)
+
+
+@asynccontextmanager
+async def foreign_adapter(adapter: Foreign) -> AsyncIterator[Foreign]:
+    """An adapter whose server is looked at all the time, as the house does every poll."""
+
+    async def look() -> None:
+        while True:
+            await adapter.look()
+            await asyncio.sleep(0.01)
+
+    looking = asyncio.create_task(look(), name="look")
+    try:
+        yield adapter
+    finally:
+        looking.cancel()
+        await asyncio.gather(looking, return_exceptions=True)
+        await adapter.close()
 
 
 def entries(folder: Path) -> set[str]:

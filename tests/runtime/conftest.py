@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 
 from innkeeper.runtime.catalog import Bytes, Catalog, Model, Option
+from innkeeper.runtime.engine import Adapter, ForeignAdapter
 from innkeeper.runtime.engines.echo import Echo
 from innkeeper.runtime.facts import Fact
 from innkeeper.runtime.journal.journal import Journal
@@ -18,11 +19,13 @@ from innkeeper.runtime.messages import Kind
 from innkeeper.runtime.residency.callers import Rules
 from innkeeper.runtime.residency.keeper import Keeper
 from innkeeper.runtime.residency.machine import Residency
+from innkeeper.runtime.residency.outside import Outside
 from innkeeper.runtime.residency.readings import Readings
 from innkeeper.runtime.runtime import Runtime
 from innkeeper.settings.words import read_vocabulary
 
 NEVER_S = 3600.0
+RAM = PoolReading(total_bytes=10_000, free_bytes=10_000)
 
 
 @dataclass
@@ -31,12 +34,16 @@ class SetHost:
 
     ram: PoolReading
     own: int = 0
+    programs: int | None = None
 
     def pools(self) -> Mapping[str, PoolReading]:
         return {"ram": self.ram}
 
     def own_bytes(self) -> int:
         return self.own
+
+    def programs_bytes(self, names: frozenset[str]) -> int | None:
+        return self.programs
 
 
 @dataclass
@@ -49,7 +56,8 @@ class Inn:
     echo: Echo
     host: SetHost
     facts: Callable[[], list[Fact]]
-    now: list[float] = field(default_factory=lambda: [0.0])
+    now: list[float]
+    outside: Outside
 
     async def until(self, true: Callable[[], bool]) -> None:
         """Let other tasks run until it is true; the test's own time limit ends a wait in vain."""
@@ -71,15 +79,23 @@ def open_inn() -> OpenInn:
 
     @asynccontextmanager
     async def opened(
-        *models: Model, default: str | None = None, budget: int = 1_000, growth: int = 0, more: Bytes | None = None
+        *models: Model,
+        default: str | None = None,
+        budget: int = 1_000,
+        growth: int = 0,
+        more: Bytes | None = None,
+        foreign: tuple[ForeignAdapter, ...] = (),
+        ram: PoolReading = RAM,
     ) -> AsyncIterator[Inn]:
         journal = Journal(lambda: 0.0)
         echo = Echo()
-        host = SetHost(PoolReading(total_bytes=10_000, free_bytes=10_000))
+        host = SetHost(ram)
         now = [0.0]
         catalog = Catalog(models, default)
         residency = Residency({"ram": budget, **(more or {})}, note=journal.record, rules=Rules())
-        keeper = Keeper(catalog, {"echo": echo}, residency, note=journal.record, seconds=lambda: now[0])
+        engines: dict[str, Adapter] = {"echo": echo, **{adapter.name: adapter for adapter in foreign}}
+        keeper = Keeper(catalog, engines, residency, note=journal.record, seconds=lambda: now[0])
+        outside = Outside(keeper, residency, {adapter.name: (adapter, NEVER_S) for adapter in foreign})
         readings = Readings(
             keeper,
             residency,
@@ -91,6 +107,7 @@ def open_inn() -> OpenInn:
             ceilings={"ram": Ceiling(budget, 0)},
             alarm_bytes=lambda total: total // 10,
             poll_s=NEVER_S,
+            outside=outside,
         )
         runtime = Runtime(
             catalog,
@@ -107,7 +124,7 @@ def open_inn() -> OpenInn:
             return [entry.fact for entry in journal.entries()]
 
         async with runtime.running():
-            yield Inn(runtime, residency, readings, echo, host, facts, now)
+            yield Inn(runtime, residency, readings, echo, host, facts, now, outside)
         residency.check()
 
     return opened

@@ -115,3 +115,27 @@ class Adapter(Protocol):
         Another run of the same model may have begun. Never raises for a full disk.
         """
         ...
+
+
+class ForeignAdapter(Adapter, Protocol):
+    """One kind of engine whose models live in a server that is not ours, which does with them what it likes."""
+
+    programs: frozenset[str]
+    """How the server's processes are called, where it runs on this machine."""
+
+    async def look(self) -> None:
+        """Ask the server what it holds; engines whose model has left are gone from then on. Called every poll.
+
+        Never raises. Takes seconds where the server does not answer.
+        """
+
+    def holds(self, model: Model) -> Footprint | None:
+        """What `model` holds there, by the last look, whoever loaded it; None where it is not in memory."""
+        ...
+
+    def adopt(self, model: Model) -> Engine:
+        """An engine for a model that is in memory there already: ready, and not to be started."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection. Safe to repeat."""

@@ -108,18 +108,25 @@ def _model(model_id: str, entry: ModelSettings, file: Path | None, found: Found,
         source=entry.source,
         provider=entry.provider,
         price=_price(entry, provider),
-        sent_to=elsewhere(provider.url) if provider is not None else None,
+        sent_to=_sent_to(entry, provider, settings),
         must_stay=settings.never_leave_this_machine,
         context=entry.context,
         slots=entry.slots or _slots(kinds, told),
         cache_type=entry.cache_type,
-        keep_for_s=None if entry.engine == HOSTED else entry.keep_for_s,  # it holds nothing that could be freed
+        keep_for_s=entry.keep_for_s,
         hold_s=entry.hold_s,
         pinned=entry.pinned,
         waiting_limit=entry.waiting_limit,
         declared=entry.memory,
         options=entry.options,
     )
+
+
+def _sent_to(entry: ModelSettings, provider: ProviderSettings | None, settings: Settings) -> str | None:
+    """The other machine that what is asked of it goes to; None where it stays here."""
+    urls = {"ollama": settings.ollama.url}
+    url = provider.url if provider is not None else urls.get(entry.engine)
+    return elsewhere(url) if url is not None else None
 
 
 def _price(entry: ModelSettings, provider: ProviderSettings | None) -> Price | None:

@@ -42,6 +42,18 @@ class Host:
         status = self._text(f"proc/{self._pid}/status")
         return _kib(status, "VmRSS") if status else 0
 
+    def programs_bytes(self, names: frozenset[str]) -> int | None:
+        """What processes of these names and their descendants hold of the main memory and could not give back by the
+        kernel's own decision, as `PoolReading.ours_bytes` counts it. None where there are none to be seen."""
+        if not names:
+            return None
+        family: set[int] = set()
+        for entry in self._entries("proc"):
+            name = self._text(f"proc/{entry}/comm") if entry.isdecimal() else None
+            if name is not None and name.strip() in names and int(entry) not in family:
+                family.update(self._family(int(entry)))
+        return sum(self._unmapped(pid) for pid in family) if family else None
+
     # ---- main memory ----
 
     def _ram(self, family: tuple[int, ...]) -> PoolReading | None:
@@ -58,9 +70,9 @@ class Host:
         status = self._text(f"proc/{pid}/status")
         return _kib(status, "RssAnon") + _kib(status, "RssShmem") if status else 0
 
-    def _family(self) -> Iterator[int]:
-        """Our process and all that descend from it."""
-        waiting = [self._pid]
+    def _family(self, pid: int | None = None) -> Iterator[int]:
+        """A process, ours by default, and all that descend from it."""
+        waiting = [self._pid if pid is None else pid]
         while waiting:
             pid = waiting.pop()
             yield pid

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Final
 
@@ -32,6 +32,10 @@ class PoolReading:
     def others_bytes(self) -> int:
         """What other programs hold; never below zero, whatever the counters say at that moment."""
         return max(0, self.total_bytes - self.free_bytes - self.ours_bytes)
+
+    def crediting(self, size_bytes: int) -> PoolReading:
+        """The same where `size_bytes` of what others were seen to hold is ours, in a server that is not."""
+        return replace(self, ours_bytes=self.ours_bytes + min(size_bytes, self.others_bytes))
 
     @property
     def left_bytes(self) -> int:

@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from innkeeper.runtime import facts
 from innkeeper.runtime.catalog import Catalog, Model
-from innkeeper.runtime.engine import Adapter, Engine, Holding
+from innkeeper.runtime.engine import Adapter, Engine, Footprint, Holding
 from innkeeper.runtime.errors import EngineDied, EngineFailed, InnkeeperError, LoadFailed
 from innkeeper.runtime.facts import Note
 from innkeeper.runtime.residency.machine import Residency
@@ -32,6 +32,7 @@ from innkeeper.runtime.residency.signals import (
     PreloadWanted,
     Refuse,
     Returned,
+    Seen,
     Signal,
     Sized,
     Tick,
@@ -40,6 +41,7 @@ from innkeeper.runtime.residency.signals import (
     Wanted,
 )
 from innkeeper.runtime.residency.sizing import Sizes
+from innkeeper.runtime.residency.states import State
 
 SMALLER_CONTEXT: Final = 1024
 """Tokens of the second try after an automatic context ran out of memory."""
@@ -218,6 +220,28 @@ class Keeper:
     def tell(self, signal: Signal) -> None:
         """Hand a signal about memory or rates to the machine, and do what follows from it."""
         self._tell(signal)
+
+    def adopt(self, model: str, make: Callable[[], Engine], holds: Footprint) -> None:
+        """A server that is not ours has `model` in memory, loaded by somebody else: the books follow.
+
+        `make` gives an engine for what is there. Nothing happens where the model runs already, or the house closes.
+        """
+        resident = self._residency.books.residents.get(model)
+        if model in self._running or resident is None or resident.state is not State.COLD:
+            return
+        if self._residency.books.is_closing or resident.is_removed:
+            return
+        running = Running(self._catalog.get(model), resident.generation + 1, make())
+        self._running[model] = running
+        self.moved_at_s = self._seconds()
+        running.watching = self._tasks.create_task(self._watch(running), name=f"watch {model}")
+        self._tell(Seen(model, holds))
+        assert resident.generation == running.generation, f"{model}: {resident.generation} was seen"
+
+    @property
+    def catalog(self) -> Catalog:
+        """The models that exist now."""
+        return self._catalog
 
     def running(self) -> tuple[Running, ...]:
         """Every engine that runs now, also those that start or stop."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Protocol
 
 from innkeeper.runtime import facts
@@ -13,6 +13,7 @@ from innkeeper.runtime.memory.pools import Ceiling, PoolReading
 from innkeeper.runtime.residency.correction import charge
 from innkeeper.runtime.residency.keeper import Keeper, Running
 from innkeeper.runtime.residency.machine import Residency
+from innkeeper.runtime.residency.outside import RAM, Outside
 from innkeeper.runtime.residency.signals import CeilingSet, OverheadSet, Sized
 from innkeeper.runtime.residency.states import State
 from innkeeper.runtime.sizes import told
@@ -27,6 +28,10 @@ class Host(Protocol):
 
     def own_bytes(self) -> int:
         """What our own process holds of the main memory."""
+        ...
+
+    def programs_bytes(self, names: frozenset[str]) -> int | None:
+        """What programs of these names hold of the main memory beside mapped files; None where none are to be seen."""
         ...
 
 
@@ -46,10 +51,12 @@ class Readings:
         ceilings: Mapping[str, Ceiling],
         alarm_bytes: Callable[[int], int],
         poll_s: float,
+        outside: Outside | None = None,
     ) -> None:
         """`spare_bytes` are held by processes of ours that are not models; our own process is charged `growth_bytes`
         more than it holds, because room that was promised to models cannot be taken back when it grows; `alarm_bytes`
-        gives, for a pool's total, the free bytes below which an alarm is raised."""
+        gives, for a pool's total, the free bytes below which an alarm is raised; `outside` follows servers that are not
+        ours, and runs while the readings do."""
         self._keeper = keeper
         self._residency = residency
         self._host = host
@@ -61,6 +68,7 @@ class Readings:
         self._alarm_bytes = alarm_bytes
         self._poll_s = poll_s
         self._ceilings = ceilings
+        self._outside = outside
         self._alarmed: set[str] = set()
         self.pools: Mapping[str, PoolReading] = {}
         """The latest reading of each pool."""
@@ -73,7 +81,8 @@ class Readings:
         await tasks.__aenter__()
         polling = tasks.create_task(self._poll(), name="read memory")
         try:
-            yield
+            async with self._outside.running() if self._outside is not None else nullcontext():
+                yield
         finally:
             polling.cancel()
             await tasks.__aexit__(None, None, None)
@@ -86,8 +95,8 @@ class Readings:
     async def read(self) -> None:
         """One reading of everything, and what follows from it."""
         engines = self._keeper.running()
-        pools, own_bytes = await asyncio.to_thread(self._read, engines)
-        self.pools = pools
+        pools, own_bytes, outside_ram_bytes = await asyncio.to_thread(self._read, engines)
+        self.pools = pools = self._credited(pools, outside_ram_bytes)
         for running in engines:
             self._correct(running)
         if "ram" in self._residency.books.ledger.pools:
@@ -97,10 +106,24 @@ class Readings:
         for name, reading in pools.items():
             self._follow(name, reading)
 
-    def _read(self, engines: tuple[Running, ...]) -> tuple[Mapping[str, PoolReading], int]:
+    def _read(self, engines: tuple[Running, ...]) -> tuple[Mapping[str, PoolReading], int, int]:
         for running in engines:
             running.holding = running.engine.holding() or running.holding
-        return self._host.pools(), self._host.own_bytes()
+        programs = self._outside.programs if self._outside is not None else frozenset()
+        outside_bytes = self._host.programs_bytes(programs) if programs else 0
+        return self._host.pools(), self._host.own_bytes(), outside_bytes or 0
+
+    def _credited(self, pools: Mapping[str, PoolReading], outside_ram_bytes: int) -> Mapping[str, PoolReading]:
+        """The readings where models of ours in servers that are not are not taken for other programs.
+
+        In main memory no more is credited than their processes are seen to hold: weights they map count as free
+        already, and where the processes cannot be seen nothing is, which makes the budget smaller and never too large.
+        """
+        held = self._outside.held_bytes() if self._outside is not None else {}
+        return {
+            name: reading.crediting(min(held.get(name, 0), outside_ram_bytes) if name == RAM else held.get(name, 0))
+            for name, reading in pools.items()
+        }
 
     def _correct(self, running: Running) -> None:
         """Charge a running model what it is seen to hold."""
