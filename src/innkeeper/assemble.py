@@ -36,7 +36,7 @@ from innkeeper.runtime.journal.prometheus import PrometheusSink
 from innkeeper.runtime.journal.sqlite import SqliteSink
 from innkeeper.runtime.memory.host import Gpus, Host
 from innkeeper.runtime.memory.learned import Learned
-from innkeeper.runtime.memory.pools import Ceiling, PoolReading, budget_bytes
+from innkeeper.runtime.memory.pools import Ceiling, PoolReading, budget_bytes, ceiling_bytes
 from innkeeper.runtime.residency.callers import Rules
 from innkeeper.runtime.residency.keeper import Keeper
 from innkeeper.runtime.residency.machine import Residency
@@ -178,10 +178,7 @@ def runtime_of(settings: Settings, catalog: Catalog, engines: Mapping[str, Adapt
         seconds=seconds,
         spare_bytes=lambda: sum(adapter.overhead_bytes for adapter in spares),
         growth_bytes=OWN_GROWTH_BYTES,
-        ceilings={
-            pool: Ceiling(size, 0 if settings.budget_of(pool) is not None else _reserve(settings, pools[pool]))
-            for pool, size in budgets.items()
-        },
+        ceilings={pool: Ceiling(size, _reserve(settings, pool, pools[pool])) for pool, size in budgets.items()},
         alarm_bytes=settings.memory.alarm_of,
         poll_s=settings.memory.poll_s,
         outside=Outside(keeper, residency, _foreign(settings, engines)),
@@ -218,13 +215,27 @@ def budgets_of(settings: Settings, pools: Mapping[str, PoolReading]) -> dict[str
                 f"`budget` names the pool {pool!r}; this machine has {', '.join(sorted(pools))}.", param="budget"
             )
     return {
-        pool: budget_bytes(pool, reading, settings.budget_of(pool), _reserve(settings, reading))
+        pool: budget_bytes(pool, reading, settings.budget_of(pool), _reserve(settings, pool, reading))
         for pool, reading in pools.items()
     }
 
 
-def _reserve(settings: Settings, reading: PoolReading) -> int:
-    return settings.memory.reserve_of(reading.total_bytes)
+def left_of(settings: Settings, pools: Mapping[str, PoolReading]) -> dict[str, int]:
+    """Bytes of those budgets that other programs leave at the moment.
+
+    Raises:
+        BadSettings: As `budgets_of`.
+    """
+    budgets = budgets_of(settings, pools)
+    return {
+        pool: ceiling_bytes(reading, budgets[pool], _reserve(settings, pool, reading))
+        for pool, reading in pools.items()
+    }
+
+
+def _reserve(settings: Settings, pool: str, reading: PoolReading) -> int:
+    """What is left to others: a budget that was said has thought of them already."""
+    return 0 if settings.budget_of(pool) is not None else settings.memory.reserve_of(reading.total_bytes)
 
 
 def journal_of(settings: Settings, home: Path, metrics: PrometheusSink) -> Journal:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from innkeeper.assemble import adapters, budgets_of, prepared_home
+from innkeeper.assemble import adapters, budgets_of, left_of, prepared_home
 from innkeeper.runtime.engines.llama_cpp import LlamaCpp
 from innkeeper.runtime.errors import BadSettings, EngineMissing, StateUnusable
 from innkeeper.runtime.memory.pools import PoolReading
@@ -23,17 +23,25 @@ class TestTheBudget:
     @pytest.mark.parametrize(
         ("said", "ram_kb", "gpu0_kb"),
         [
-            (None, 700, 450),
+            (None, 900, 450),
             ("400 KiB", 400, 400),
             ("50 %", 500, 250),
             ({"ram": "600 KiB"}, 600, 450),
             ({"ram": "600 KiB", "gpu0": "100 %"}, 600, 500),
         ],
-        ids=["nothing said: free less the reserve", "a size for each", "a share of each", "one pool", "both pools"],
+        ids=["nothing said: all but the reserve", "a size for each", "a share of each", "one pool", "both pools"],
     )
     def test_what_is_said_counts_for_the_pools_it_speaks_of(self, said: object, ram_kb: int, gpu0_kb: int) -> None:
         budgets = budgets_of(Settings.model_validate({"budget": said}), POOLS)
         assert budgets == {"ram": ram_kb * KB, "gpu0": gpu0_kb * KB}
+
+    @pytest.mark.parametrize(
+        ("said", "ram_kb"),
+        [(None, 700), ("400 KiB", 400), ({"ram": "900 KiB"}, 800)],
+        ids=["nothing said", "room", "no room"],
+    )
+    def test_what_others_hold_is_taken_off_while_they_hold_it(self, said: object, ram_kb: int) -> None:
+        assert left_of(Settings.model_validate({"budget": said}), POOLS)["ram"] == ram_kb * KB
 
     def test_a_pool_that_is_not_there_is_named_with_those_that_are(self) -> None:
         with pytest.raises(BadSettings, match="'gpu7'; this machine has gpu0, ram"):

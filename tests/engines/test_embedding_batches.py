@@ -54,9 +54,9 @@ class Held:
 class Scene:
     """Some callers before one engine."""
 
-    def __init__(self, most_inputs: int = 4, most_tokens: int = 1_000) -> None:
+    def __init__(self, slots: int = 8, most_tokens: int = 1_000) -> None:
         self.engine = Held()
-        self.batches = EmbeddingBatches("m", self.engine.run, most_inputs=most_inputs, most_tokens=most_tokens)
+        self.batches = EmbeddingBatches("m", self.engine.run, slots=slots, most_tokens=most_tokens)
 
     def asks(self, text: object, client: str = "", **options: object) -> asyncio.Task[list[Chunk]]:
         request = Request("r", Kind.EMBEDDING, {"input": text, **options}, client=client)
@@ -113,6 +113,14 @@ class TestTogether:
 
         assert [len(batch) for batch in scene.engine.given] == [1, 4, 4, 1]
 
+    async def test_while_there_is_a_whole_batch_more_it_is_with_the_engine_before_the_last_is_done(
+        self, scene: Scene
+    ) -> None:
+        tasks = [scene.asks(f"word{place}") for place in range(8)]
+        await scene.engine.until_given(2)
+        assert [len(batch) for batch in scene.engine.given] == [1, 4]
+        await scene.after_one_alone(*tasks)
+
     async def test_no_batch_has_more_tokens_either_unless_one_input_has(self) -> None:
         scene = Scene(most_tokens=10)
         tasks = [scene.asks(text) for text in ("first", "x" * 20, "y" * 20, "z" * 400, "last")]
@@ -146,12 +154,12 @@ class TestFairness:
     async def test_one_with_a_thousand_texts_leaves_room_for_others_in_every_batch(self, scene: Scene) -> None:
         """C30"""
         many = scene.asks(["many"] * 1000, client="a")
-        await scene.engine.until_given(1)
+        await scene.engine.until_given(2)
         few = [scene.asks("few", client="b"), scene.asks("other", client="c")]
-        scene.engine.let_pass(2)
+        scene.engine.let_pass(3)
         await asyncio.gather(*few)
 
-        assert sorted(scene.engine.given[1]) == ["few", "many", "many", "other"]
+        assert sorted(scene.engine.given[2]) == ["few", "many", "many", "other"]
         scene.engine.let_pass(1000)
         assert as_alone(await many, ["many"] * 1000)
 
@@ -162,7 +170,7 @@ class TestFairness:
         other = scene.asks(["other"] * 4, client="b")
         await scene.after_one_alone(first, other, *flood)
 
-        assert [sorted(batch) for batch in scene.engine.given[1:3]] == [["flood", "flood", "other", "other"]] * 2
+        assert [sorted(batch) for batch in scene.engine.given[2:4]] == [["flood", "flood", "other", "other"]] * 2
 
     async def test_a_client_whose_options_nobody_shares_has_its_turn(self, scene: Scene) -> None:
         many = scene.asks(["many"] * 100)
@@ -171,7 +179,7 @@ class TestFairness:
         scene.engine.let_pass(100)
         await odd
 
-        assert scene.engine.given.index(["odd"]) <= 2
+        assert scene.engine.given.index(["odd"]) <= 3
         await many
 
 
@@ -210,7 +218,7 @@ class TestFailure:
                     yield Piece(b'{"data":[]}') if isinstance(chunk, Piece) and len(self.given) == 2 else chunk
 
         engine = scene.engine = Forgetful()
-        scene.batches = EmbeddingBatches("m", engine.run, most_inputs=4, most_tokens=100)
+        scene.batches = EmbeddingBatches("m", engine.run, slots=8, most_tokens=100)
         tasks = [scene.asks(text) for text in ("one", "two", "three")]
         await scene.after_one_alone(*tasks)
 

@@ -9,6 +9,7 @@ from contextlib import aclosing
 import pytest
 
 from innkeeper.runtime.catalog import Catalog
+from innkeeper.runtime.engines.echo import EchoEngine
 from innkeeper.runtime.errors import (
     BadSettings,
     Closing,
@@ -323,6 +324,25 @@ class TestClosing:
             await house.keeper.close()
             with pytest.raises(Closing):
                 await house.keeper.load("alpha")
+
+
+class TestAFaultOfOurOwn:
+    async def test_is_told_as_it_was_and_no_engine_is_left(
+        self, open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async def mistake(_: EchoEngine) -> str:
+            raise ZeroDivisionError("the first cause")
+
+        engines: list[EchoEngine] = []
+        with pytest.RaisesGroup(pytest.RaisesExc(ZeroDivisionError, match="the first cause")):
+            async with open_house(echo_model("alpha"), echo_model("beta")) as house:
+                await house.keeper.load("alpha")
+                monkeypatch.setattr(EchoEngine, "gone", mistake)
+                async with house.keeper.lease("beta"):
+                    engines += house.echo.newest.values()
+                    await asyncio.Event().wait()
+        for engine in engines:
+            assert engine.holding() is None
 
 
 class TestChangingTheCatalogue:

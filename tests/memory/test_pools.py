@@ -30,10 +30,10 @@ class TestAReading:
 class TestABudget:
     READING = PoolReading(total_bytes=16 * GB, free_bytes=10 * GB, ours_bytes=1 * GB)
 
-    def test_is_what_others_leave_less_the_reserve_when_nothing_is_wanted(self) -> None:
-        assert budget_bytes("ram", self.READING, None, 2 * GB) == 9 * GB
+    def test_is_all_but_the_reserve_when_nothing_is_wanted(self) -> None:
+        assert budget_bytes("ram", self.READING, None, 2 * GB) == 14 * GB
 
-    def test_is_nothing_when_the_reserve_is_more_than_is_left(self) -> None:
+    def test_is_nothing_when_the_reserve_is_more_than_there_is(self) -> None:
         """C44"""
         assert budget_bytes("ram", self.READING, None, 99 * GB) == 0
 
@@ -66,6 +66,13 @@ class TestACeiling:
     def test_is_nothing_when_others_took_all(self) -> None:
         """C44"""
         assert Ceiling(8 * GB, 1 * GB).hear(left(0), 0.0, None) == 0
+
+    def test_of_a_server_that_was_killed_and_started_again_rises_when_its_dead_children_are_gone(self) -> None:
+        """C36"""
+        first = left(4 * GB)  # of 16, because the dying hold 10
+        ceiling = Ceiling(budget_bytes("ram", first, None, 1 * GB), 1 * GB)
+        said = [ceiling.hear(left(size), now, None) for now, size in enumerate([4 * GB, 14 * GB, 14 * GB])]
+        assert said == [3 * GB, 13 * GB, 13 * GB]
 
     def test_does_not_follow_the_breathing_of_the_system(self) -> None:
         ceiling = Ceiling(8 * GB, 0)

@@ -79,10 +79,10 @@ class TestCatalog:
         said = settings(models={"x": {"file": "e.gguf", "kinds": ["rerank"]}})
         assert catalog_of(said, embedder).get("x").kinds == {Kind.RERANK}
 
-    def test_a_model_that_reads_whole_texts_and_writes_none_has_eight_slots_unless_they_are_said(self) -> None:
+    def test_a_model_that_reads_whole_texts_and_writes_none_has_sixteen_slots_unless_they_are_said(self) -> None:
         reads = replace(found("e", kinds=frozenset({Kind.EMBEDDING})).models[0], looks_both_ways=True)
-        assert catalog_of(settings(), Found((reads,))).get("e").slots == 8
-        assert catalog_of(settings(models={"x": {"file": "e.gguf"}}), Found((reads,))).get("x").slots == 8
+        assert catalog_of(settings(), Found((reads,))).get("e").slots == 16
+        assert catalog_of(settings(models={"x": {"file": "e.gguf"}}), Found((reads,))).get("x").slots == 16
         assert catalog_of(settings(models={"x": {"file": "e.gguf", "slots": 1}}), Found((reads,))).get("x").slots == 1
         assert (
             catalog_of(settings(models={"x": {"file": "e.gguf", "kinds": ["chat"]}}), Found((reads,))).get("x").slots

@@ -14,15 +14,15 @@ def rooms_of(settings: Settings, host: Host | None = None) -> tuple[Room, ...]:
     Raises:
         BadSettings: The budget of a pool is more than there is.
     """
-    from innkeeper.assemble import budgets_of
+    from innkeeper.assemble import left_of
 
     host = host or Host()
     readings = host.pools()
     llama_cpp = settings.llama_cpp
     spare_bytes = SPARE_BYTES if llama_cpp.spare_child and llama_cpp.server_program is None else 0
     own = {RAM: host.own_bytes() + spare_bytes}
-    budgets = budgets_of(settings, readings)
+    left = left_of(settings, readings)
     return tuple(
-        Room(pool, reading.total_bytes, reading.free_bytes, budgets[pool], own.get(pool, 0))
+        Room(pool, reading.total_bytes, reading.free_bytes, left[pool], own.get(pool, 0))
         for pool, reading in sorted(readings.items(), key=lambda one: (one[0] != RAM, one[0]))
     )

@@ -253,7 +253,7 @@ class Opened:
 
     version: str
     pools: Bytes
-    """Budget by pool."""
+    """What models may hold at first, by pool: the budget, less what other programs have taken of it."""
 
 
 @dataclass(frozen=True, slots=True)

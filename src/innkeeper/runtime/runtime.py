@@ -66,7 +66,7 @@ class Runtime:
         self._began_s = self._seconds()
         async with self._keeper, self._readings.running():
             self.journal.record(
-                facts.Opened(self._version, {pool.name: pool.budget_bytes for pool in self.view().pools})
+                facts.Opened(self._version, {pool.name: pool.ceiling_bytes for pool in self.view().pools})
             )
             self._is_ready = not self._residency.books.is_closing
             try:

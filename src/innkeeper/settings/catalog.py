@@ -27,8 +27,8 @@ SPEAKS: Final = frozenset({Kind.CHAT, Kind.COMPLETION})
 ONLY_READS: Final = frozenset({Kind.EMBEDDING, Kind.RERANK})
 """What a model does that writes no text."""
 
-SLOTS_THAT_COST_NOTHING: Final = 8
-"""Of a model that reads texts whole: 2.5 times the texts per second of one slot for 10 MB, benchmarks/batching.py."""
+SLOTS_THAT_COST_LITTLE: Final = 16
+"""Of a model that reads texts whole: batches of eight for 20 to 30 MB, benchmarks/batching.py."""
 
 
 def search(loaded: Loaded) -> Found:
@@ -158,7 +158,7 @@ def _hosting_problems(model_id: str, entry: ModelSettings, settings: Settings) -
 
 def _slots(kinds: frozenset[Kind], told: FoundModel | None) -> int:
     """How many it has where nobody says."""
-    return SLOTS_THAT_COST_NOTHING if kinds <= ONLY_READS and told is not None and told.looks_both_ways else 1
+    return SLOTS_THAT_COST_LITTLE if kinds <= ONLY_READS and told is not None and told.looks_both_ways else 1
 
 
 def _near(model_id: str, found: Found) -> str:

@@ -179,8 +179,8 @@ class ModelSettings(Section):
     """Tokens one request may use, prompt and answer together. Not given: as the engine finds fit."""
 
     slots: Annotated[Count, Field(ge=1, le=256)] | None = None
-    """Requests it answers at the same time; each has `context` tokens of its own. Not given: 1, and 8 for an embedding
-    or rerank model that remembers nothing of what it has read, because they cost it next to no memory."""
+    """Requests it answers at the same time; each has `context` tokens of its own. Not given: 1, and 16 for an
+    embedding or rerank model that remembers nothing of what it has read, because they cost it little memory."""
 
     cache_type: CacheType = "f16"
     """Number format of the context's memory; `"q8_0"` needs about half of `"f16"`."""
@@ -229,8 +229,8 @@ class Settings(Section):
 
     budget: Budget = None
     """Memory that all models together may hold in each pool: a size such as `"12 GiB"`, a share such as `"80 %"`, or a
-    table with one of them for each pool: `{ram = "12 GiB", gpu0 = "80 %"}`. Not given: what is free less
-    `memory.reserve`."""
+    table with one of them for each pool: `{ram = "12 GiB", gpu0 = "80 %"}`. Not given: all
+    that other programs leave, less `memory.reserve`, as that changes."""
 
     models_dir: Path = Path("models")
     """The folder of your own model files, searched with its subfolders; `innkeeper pull` writes here."""

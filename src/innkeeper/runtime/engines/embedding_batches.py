@@ -1,8 +1,9 @@
-"""Embedding requests of many callers go to the engine together, as many inputs at a time as it has slots.
+"""Embedding requests of many callers go to the engine together, in batches of half as many inputs as it has slots.
 
-One batch is computed at a time; who comes meanwhile is in the next one. Nobody waits for company that may not come:
-a caller who finds the engine idle is served at once. Only where callers were served together a moment ago do the
-next wait for them to come back, for a small part of the time that their batch took.
+Who comes while a batch is computed is in the next one. While there is more than a batch of work the next one is with
+the engine before the last is done, so that it never waits for us. Nobody waits for company that may not come: a
+caller who finds the engine idle is served at once. Only where callers were served together a moment ago do the next
+wait for them to come back, for a small part of the time that their batch took.
 
 A batch is filled by turns: each client gives one input, then each a second, and within a client each request. So one
 who brings a thousand texts fills what others leave free. Every caller gets the error of its own inputs alone: a
@@ -17,6 +18,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final, TypeAlias
 
 from innkeeper.runtime.engines.embedding_parts import (
@@ -37,6 +39,9 @@ Run: TypeAlias = Callable[[Request], AsyncGenerator[Chunk, None]]
 LONGEST_WINDOW_S: Final = 0.002
 """Most seconds that an idle engine is kept waiting for callers who were served together to come back."""
 
+MOST_BATCHES: Final = 2
+"""One that is computed and one that is ready."""
+
 WINDOW_SHARE: Final = 0.05
 """The same as a share of the time their batch took."""
 
@@ -49,7 +54,8 @@ class Caller:
     inputs: list[Input]
     options: str
     answered: asyncio.Future[None]
-    rows: list[bytes] = field(default_factory=list)
+    rows: dict[int, bytes] = field(default_factory=dict)
+    """By the place of their inputs."""
     whole: bytes | None = None
     """The engine's own answer, where one batch was this request and nothing else."""
     tokens: int = 0
@@ -68,23 +74,23 @@ class Part:
     """What one caller has in a batch."""
 
     caller: Caller
+    first: int
+    """The place of the first of these among the caller's inputs."""
     inputs: list[Input]
 
 
 class EmbeddingBatches:
     """The embedding requests of one engine."""
 
-    def __init__(self, model: str, run: Run, *, most_inputs: int, most_tokens: int) -> None:
-        """`most_inputs` and `most_tokens` are what the engine computes in one pass; one input is always let in."""
+    def __init__(self, model: str, run: Run, *, slots: int, most_tokens: int) -> None:
+        """`most_tokens` are those that the engine computes in one pass; a batch has one input in any case."""
         self._model = model
         self._run = run
-        self._most_inputs = most_inputs
+        self._most_inputs = -(-slots // MOST_BATCHES)
         self._most_tokens = most_tokens
         self._callers: list[Caller] = []
         self._count = 0
-        self._batch: asyncio.Task[None] | None = None
-        self._parts: list[Part] = []
-        """What is in the batch that is under way."""
+        self._under_way: dict[asyncio.Task[None], list[Part]] = {}
         self._window: asyncio.TimerHandle | None = None
 
     async def run(self, request: Request) -> AsyncGenerator[Chunk, None]:
@@ -98,46 +104,41 @@ class EmbeddingBatches:
         finally:
             caller.answered.cancel()
             self._callers.remove(caller)
-            if self._batch is not None and all(part.caller.answered.cancelled() for part in self._parts):
-                self._batch.cancel()  # nobody listens any more; closing the question stops the engine's work
-        answer = caller.whole if caller.whole is not None else answer_of(self._model, caller.rows, caller.tokens)
-        yield Piece(answer)
+            self._stop_what_nobody_wants()
+        rows = [caller.rows[place] for place in range(len(caller.rows))]
+        yield Piece(caller.whole if caller.whole is not None else answer_of(self._model, rows, caller.tokens))
         yield Done(Usage(prompt_tokens=caller.tokens))
 
     async def close(self) -> None:
         """Return when nothing is asked of the engine any more. It is gone, and whoever waits for it learns that."""
         self._end_window()
-        while self._batch is not None:
-            await asyncio.wait([self._batch])
+        while self._under_way:
+            await asyncio.wait(self._under_way)
             self._end_window()
 
     # ---- when ----
 
     def _begin(self) -> None:
-        """Have the next batch computed, unless one is under way or its callers are given a moment to gather."""
-        if self._batch is not None:
-            return
-        if self._window is not None:
-            if sum(len(one.inputs) - one.taken for one in self._callers if one.is_waiting) < self._most_inputs:
+        """Give the engine what it can take, unless callers have a moment to gather for it."""
+        while len(self._under_way) < MOST_BATCHES:
+            waiting = sum(len(one.inputs) - one.taken for one in self._callers if one.is_waiting)
+            if waiting == 0 or (waiting < self._most_inputs and (self._under_way or self._window is not None)):
                 return
-            self._window.cancel()
-            self._window = None
-        self._parts = self._filled()
-        if self._parts:
-            self._batch = asyncio.create_task(self._compute(self._parts), name=f"embed for {self._model}")
-            began_s = asyncio.get_running_loop().time()
-            self._batch.add_done_callback(lambda batch: self._over(batch, began_s))
+            parts = self._filled()
+            batch = asyncio.create_task(self._compute(parts), name=f"embed for {self._model}")
+            self._under_way[batch] = parts
+            batch.add_done_callback(partial(self._over, began_s=asyncio.get_running_loop().time()))
 
     def _over(self, batch: asyncio.Task[None], began_s: float) -> None:
         """Answer those who have all of their rows, and go on."""
-        self._batch = None
+        parts = self._under_way.pop(batch)
         error = None if batch.cancelled() else batch.exception()  # it is cancelled when nobody listens
-        for caller in [part.caller for part in self._parts if not part.caller.answered.done()]:
+        for caller in [part.caller for part in parts if not part.caller.answered.done()]:
             if error is not None:
                 caller.answered.set_exception(copy(error))  # one error may go to many: each gets its own traceback
-            elif caller.taken == len(caller.inputs):
+            elif caller.whole is not None or len(caller.rows) == len(caller.inputs):
                 caller.answered.set_result(None)
-        if len(self._callers) > 1:
+        if not self._under_way and self._window is None and len(self._callers) > 1:
             loop = asyncio.get_running_loop()
             wait_s = min(LONGEST_WINDOW_S, WINDOW_SHARE * (loop.time() - began_s))
             self._window = loop.call_later(wait_s, self._end_window)
@@ -149,18 +150,28 @@ class EmbeddingBatches:
             self._window = None
         self._begin()
 
+    def _stop_what_nobody_wants(self) -> None:
+        """Closing the question stops the engine's work."""
+        for batch, parts in self._under_way.items():
+            if not any(part.caller in self._callers for part in parts):
+                batch.cancel()
+
     # ---- who ----
 
     def _filled(self) -> list[Part]:
         """Inputs for one batch, by turns; they count as taken."""
         self._count += 1
-        chosen: dict[Caller, list[Input]] = {}
+        chosen: dict[Caller, Part] = {}
         by_client: Counter[str] = Counter()
         options: str | None = None
         room_inputs, room_tokens = self._most_inputs, self._most_tokens
 
         def turn(caller: Caller) -> tuple[int, int, int]:
-            return by_client[caller.request.client], len(chosen.get(caller, ())), caller.last_served
+            return (
+                by_client[caller.request.client],
+                len(chosen[caller].inputs) if caller in chosen else 0,
+                caller.last_served,
+            )
 
         while room_inputs > 0:
             waiting = [one for one in self._callers if one.is_waiting and options in (None, one.options)]
@@ -172,13 +183,13 @@ class EmbeddingBatches:
             if room_tokens < 0 and chosen:
                 break
             options = caller.options
-            chosen.setdefault(caller, []).append(one)
+            chosen.setdefault(caller, Part(caller, caller.taken, [])).inputs.append(one)
             by_client[caller.request.client] += 1
             room_inputs -= 1
             caller.taken += 1
         for caller in chosen:
             caller.last_served = self._count
-        return [Part(caller, inputs) for caller, inputs in chosen.items()]
+        return list(chosen.values())
 
     # ---- how ----
 
@@ -222,6 +233,6 @@ class EmbeddingBatches:
         rows = rows_of(self._model, answer, len(inputs))
         shares = shared_out(usage.prompt_tokens, [sum(map(weight, part.inputs)) for part in parts])
         for part, share in zip(parts, shares, strict=True):
-            part.caller.rows += rows[: len(part.inputs)]
+            part.caller.rows |= enumerate(rows[: len(part.inputs)], part.first)
             part.caller.tokens += share
             del rows[: len(part.inputs)]

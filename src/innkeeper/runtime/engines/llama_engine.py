@@ -193,7 +193,7 @@ class LlamaCppEngine:
         return EmbeddingBatches(
             self._model.id,
             partial(self._answer, is_checked=True),
-            most_inputs=launch.slots,
+            slots=launch.slots,
             most_tokens=launch.batch_tokens,
         )
 

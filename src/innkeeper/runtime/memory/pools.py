@@ -44,13 +44,15 @@ class PoolReading:
 
 
 def budget_bytes(pool: str, reading: PoolReading, wanted: int | Fraction | None, reserve_bytes: int) -> int:
-    """Bytes models may hold in a pool: as wanted, or what others leave now less the reserve.
+    """Bytes models may hold in a pool at most: as wanted, or all of it less the reserve.
+
+    What others hold of it at the moment is not the budget's affair but the ceiling's, which rises again when they go.
 
     Raises:
         BadSettings: More is wanted than the pool has.
     """
     if wanted is None:
-        return max(0, reading.left_bytes - reserve_bytes)
+        return max(0, reading.total_bytes - reserve_bytes)
     size = wanted if isinstance(wanted, int) else int(reading.total_bytes * wanted)
     if size > reading.total_bytes:
         raise BadSettings(
@@ -61,6 +63,11 @@ def budget_bytes(pool: str, reading: PoolReading, wanted: int | Fraction | None,
             total_bytes=reading.total_bytes,
         )
     return size
+
+
+def ceiling_bytes(reading: PoolReading, budget: int, reserve_bytes: int) -> int:
+    """Bytes of the budget that others leave to models by this reading."""
+    return min(budget, max(0, reading.left_bytes - reserve_bytes))
 
 
 class Ceiling:
@@ -78,7 +85,7 @@ class Ceiling:
         A lower one is believed only when the memory had time to settle, or when readings have said so all
         that time: just after an unload the system still shows it as used.
         """
-        wanted = min(self._budget_bytes, max(0, reading.left_bytes - self._reserve_bytes))
+        wanted = ceiling_bytes(reading, self._budget_bytes, self._reserve_bytes)
         step = int(reading.total_bytes * WORTH_MOVING)
         if wanted >= self._now_bytes or self._now_bytes - wanted < step:
             self._doubted_since_s = None

@@ -7,7 +7,7 @@ decides who loads, waits or leaves.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from copy import copy
 from dataclasses import dataclass, field
@@ -133,8 +133,12 @@ class Keeper:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.close()
-        await self._tasks.__aexit__(None, None, None)
+        try:
+            await self.close()
+        finally:  # a task that failed has ended the group, and then `close` fails too: the first cause is the group's
+            for running in self.running():
+                await running.engine.stop()
+            await self._tasks.__aexit__(None, None, None)
 
     # ---- for callers ----
 
@@ -342,17 +346,24 @@ class Keeper:
 
     # ---- engines ----
 
+    def _begin(self, work: Coroutine[None, None, None], name: str) -> asyncio.Task[None]:
+        try:
+            return self._tasks.create_task(work, name=name)
+        except RuntimeError:  # a task before it failed, and the group takes no more
+            work.close()
+            raise
+
     def _start(self, model_id: str, generation: int, *, again: bool) -> None:
         model = self._catalog.get(model_id)
         context = SMALLER_CONTEXT if again and model.context is None else None
         engine = self._adapters[model.engine].engine(model, context)
         running = self._running[model_id] = Running(model, generation, engine)
         self.moved_at_s = self._seconds()
-        running.loading = self._tasks.create_task(self._load(running), name=f"load {model_id}")
+        running.loading = self._begin(self._load(running), f"load {model_id}")
 
     async def _load(self, running: Running) -> None:
         model, began_s = running.model.id, self._seconds()
-        running.watching = self._tasks.create_task(self._watch(running), name=f"watch {model}")
+        running.watching = self._begin(self._watch(running), f"watch {model}")
         try:
             async with asyncio.timeout(self._longest_load_s):
                 await running.engine.start()
@@ -385,7 +396,7 @@ class Keeper:
     def _stop(self, running: Running) -> None:
         if not running.is_stopping:
             running.is_stopping = True
-            self._tasks.create_task(self._see_off(running), name=f"stop {running.model.id}")
+            self._begin(self._see_off(running), f"stop {running.model.id}")
 
     async def _see_off(self, running: Running) -> None:
         if running.loading is not None and not running.loading.done():
@@ -422,12 +433,16 @@ class Keeper:
         """Refuse whoever waits, let running answers finish for `grace_s`, return when every engine is gone."""
         self._tell(Close())
         still_here = [asyncio.create_task(one.gone.wait(), name=f"wait for {one.model.id}") for one in self.running()]
-        if still_here and grace_s > 0:
-            await asyncio.wait(still_here, timeout=grace_s)
-        for running in self.running():
-            self._stop(running)
-        if still_here:
-            await asyncio.wait(still_here)
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        try:
+            if still_here and grace_s > 0:
+                await asyncio.wait(still_here, timeout=grace_s)
+            for running in self.running():
+                self._stop(running)
+            if still_here:
+                await asyncio.wait(still_here)
+        finally:
+            for waiting in still_here:
+                waiting.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
