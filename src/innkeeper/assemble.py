@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import shutil
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -24,12 +25,16 @@ from innkeeper.runtime.catalog import Catalog
 from innkeeper.runtime.elsewhere import elsewhere
 from innkeeper.runtime.engine import Adapter, ForeignAdapter
 from innkeeper.runtime.engines.echo import Echo
+from innkeeper.runtime.engines.hosted import Hosted
+from innkeeper.runtime.engines.hosted_attempt import House
 from innkeeper.runtime.engines.llama_cpp import LlamaCpp
 from innkeeper.runtime.engines.llama_server import LlamaServer
 from innkeeper.runtime.engines.ollama import Ollama
 from innkeeper.runtime.engines.placing import Placing
+from innkeeper.runtime.engines.provider import Key, Provider
 from innkeeper.runtime.engines.whisper import Whisper
 from innkeeper.runtime.errors import BadSettings, EngineMissing, StateUnusable
+from innkeeper.runtime.facts import Fact, Note
 from innkeeper.runtime.journal.journal import Journal
 from innkeeper.runtime.journal.log import LogSink
 from innkeeper.runtime.journal.prometheus import PrometheusSink
@@ -43,8 +48,13 @@ from innkeeper.runtime.residency.machine import Residency
 from innkeeper.runtime.residency.outside import Outside
 from innkeeper.runtime.residency.readings import Readings
 from innkeeper.runtime.runtime import Runtime
+from innkeeper.runtime.spending.book import SpendBook
+from innkeeper.runtime.spending.purse import Ceilings
+from innkeeper.runtime.spending.spending import Spending
 from innkeeper.settings.catalog import catalog_of, voice_file
+from innkeeper.settings.hosted import ProviderSettings
 from innkeeper.settings.load import Loaded
+from innkeeper.settings.secrets import secret
 from innkeeper.settings.values import Settings
 from innkeeper.settings.words import read_vocabulary
 
@@ -73,7 +83,7 @@ async def _serve(loaded: Loaded, found: Found) -> None:
     listener = listen(settings.host, settings.port)
     metrics = PrometheusSink()
     with closing(journal_of(settings, home, metrics)) as journal:
-        async with opened_adapters(loaded) as adapters:
+        async with opened_adapters(loaded, journal.record) as adapters:
             runtime = runtime_of(settings, catalog_of(settings, found), adapters, journal)
             metrics.watch(runtime.view)
             options = door_options(settings)
@@ -83,20 +93,24 @@ async def _serve(loaded: Loaded, found: Found) -> None:
                 await server.run()
 
 
+def _unheard(fact: Fact, /) -> None:
+    """For commands that keep no journal."""
+
+
 @asynccontextmanager
-async def opened_adapters(loaded: Loaded) -> AsyncIterator[Mapping[str, Adapter]]:
-    """Every adapter of this installation, open for the length of the block."""
-    made = adapters(loaded)
+async def opened_adapters(loaded: Loaded, note: Note = _unheard) -> AsyncIterator[Mapping[str, Adapter]]:
+    """Every adapter of this installation, open for the length of the block. `note` hears what hosted models cost."""
+    made = adapters(loaded, note)
     async with AsyncExitStack() as opened:
         for adapter in made.values():
             if isinstance(adapter, LlamaCpp):
                 await adapter.open()
-            if isinstance(adapter, LlamaCpp | Ollama):
+            if isinstance(adapter, LlamaCpp | Ollama | Hosted):
                 opened.push_async_callback(adapter.close)
         yield made
 
 
-def adapters(loaded: Loaded) -> dict[str, Adapter]:
+def adapters(loaded: Loaded, note: Note = _unheard) -> dict[str, Adapter]:
     """Every adapter of this installation by name; nothing is started.
 
     Raises:
@@ -116,8 +130,8 @@ def adapters(loaded: Loaded) -> dict[str, Adapter]:
         _placing(loaded.settings.ollama.url, loaded.settings.ollama.holds_our_memory),
         learned=learned,
     )
-    echo = Echo()
-    return {adapter.name: adapter for adapter in (llama_cpp, ollama, whisper, echo)}
+    every = (llama_cpp, ollama, whisper, _hosted(loaded, note), Echo())
+    return {adapter.name: adapter for adapter in every}
 
 
 def _placing(url: str, holds_our_memory: bool | None) -> Placing:
@@ -127,6 +141,39 @@ def _placing(url: str, holds_our_memory: bool | None) -> Placing:
 
 def _gpus() -> dict[str, int]:
     return {name: reading.total_bytes for name, reading in Gpus().pools(frozenset()).items()}
+
+
+def _hosted(loaded: Loaded, note: Note) -> Hosted:
+    """The APIs of others, with their keys and with the money for them."""
+    settings = loaded.settings
+    money = settings.spending
+    ceilings = Ceilings(money.currency, money.per_day, money.per_user_per_day)
+    house = House(
+        Spending(ceilings, SpendBook(settings.home / "spend.sqlite"), clock=time.time, note=note),
+        note,
+        seconds=time.monotonic,
+        clock=time.time,
+        chance=random.random,
+    )
+    return Hosted([_provider(loaded, name, provider) for name, provider in settings.hosted.items()], house)
+
+
+def _provider(loaded: Loaded, name: str, settings: ProviderSettings) -> Provider:
+    found = secret(loaded.sources, settings.key_from) if settings.key_from is not None else None
+    return Provider(
+        name,
+        settings.url,
+        key_from=settings.key_from,
+        key=Key(found) if found is not None else None,
+        headers=settings.headers,
+        first_words_within_s=settings.first_words_within_s,
+        whole_answer_within_s=settings.whole_answer_within_s,
+        silence_s=settings.silence_s,
+        retries=settings.retries,
+        answer_tokens_at_most=settings.answer_tokens_at_most,
+        embed_at_once=settings.embed_at_once,
+        counts_dollars=loaded.settings.spending.currency == "USD",
+    )
 
 
 def _llama_server(wanted: Path | None, environment: dict[str, str]) -> LlamaServer | None:
@@ -192,6 +239,7 @@ def runtime_of(settings: Settings, catalog: Catalog, engines: Mapping[str, Adapt
         vocabulary=read_vocabulary(),
         seconds=seconds,
         version=version("innkeeper"),
+        spending=next((adapter.spending for adapter in engines.values() if isinstance(adapter, Hosted)), None),
     )
 
 

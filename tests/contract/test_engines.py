@@ -17,17 +17,20 @@ import pytest
 from innkeeper.runtime.catalog import Model, Option
 from innkeeper.runtime.engine import Adapter, Engine
 from innkeeper.runtime.engines.echo import Echo, EchoEngine
+from innkeeper.runtime.engines.hosted import Hosted
 from innkeeper.runtime.engines.llama_cpp import LlamaCpp
 from innkeeper.runtime.engines.llama_engine import LlamaCppEngine
 from innkeeper.runtime.engines.llama_server import LlamaServer
 from innkeeper.runtime.engines.ollama import Ollama
 from innkeeper.runtime.engines.placing import Placing
+from innkeeper.runtime.engines.provider import Provider
 from innkeeper.runtime.errors import EngineDied, InvalidRequest, LoadFailed, NotSupported, PromptTooLong
 from innkeeper.runtime.messages import Chunk, Kind, Piece
 from tests.doubles.ollama_server import OllamaServer
 from tests.doubles.served import serving
 from tests.engines.asking import ask, chat, completion, documents, done, embedding, rest, said
 from tests.engines.fixtures import foreign_adapter, opened_adapter
+from tests.engines.hosted_scene import CLOUD, hosted_scene
 from tests.engines.llama_server_double import install
 from tests.ggufs import write_llama
 
@@ -47,7 +50,8 @@ class Subject:
     """A model that cannot be loaded."""
     long_answer: Callable[[int], dict[str, object]]
     """Fields that make an answer of about so many tokens."""
-    kill: Callable[[Engine], None]
+    kill: Callable[[Engine], None] | None
+    """None where there is nothing here that could die: it runs elsewhere, and holds no memory here."""
     death: str = "SIGKILL"
     """What is then said of its end."""
 
@@ -97,10 +101,24 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_llama(tmp_path_factory.mktemp("ggufs") / "tiny.gguf")
 
 
+@asynccontextmanager
+async def _hosted(folder: Path) -> AsyncIterator[Subject]:
+    async with hosted_scene(folder) as scene:
+        model = replace(CLOUD, slots=4)
+        broken = replace(CLOUD, id="broken", provider="keyless")
+        nobody = Provider("keyless", scene.server.api, key_from="NO_SUCH_KEY")
+        adapter = Hosted([scene.hosted.provider("acme"), nobody], scene.house)
+        try:
+            yield Subject(adapter, model, broken, _tokens, None)
+        finally:
+            await adapter.close()
+
+
 @pytest.fixture(
     params=[
         "echo",
         "ollama",
+        "hosted",
         "worker",
         "worker from a spare",
         "llama-server's double",
@@ -113,6 +131,10 @@ async def subject(request: pytest.FixtureRequest, tiny: Path, tmp_path: Path) ->
         return
     if request.param == "ollama":
         async with _ollama() as found:
+            yield found
+        return
+    if request.param == "hosted":
+        async with _hosted(tmp_path) as found:
             yield found
         return
     server = None
@@ -253,6 +275,8 @@ class TestLoading:
             assert await engine.gone()
 
     async def test_what_it_holds_is_read_while_it_runs_and_only_then(self, subject: Subject) -> None:
+        if subject.kill is None:
+            pytest.skip("it holds nothing here")
         engine = subject.adapter.engine(subject.model)
         before = engine.holding()
         await engine.start()
@@ -264,9 +288,9 @@ class TestLoading:
         assert running.peak["ram"] >= running.now["ram"] > 0
 
     async def test_its_needs_are_known_before_the_first_load(self, subject: Subject) -> None:
-        footprint = await asyncio.to_thread(subject.adapter.footprint, subject.model)  # may ask files or a server
+        needs = await asyncio.to_thread(subject.adapter.footprint, subject.model)  # may ask files or a server
 
-        assert footprint.bytes["ram"] > 0
+        assert needs.bytes.get("ram", 0) > 0 or subject.kill is None
         assert subject.adapter.load_s(subject.model) >= 0
 
 
@@ -314,6 +338,8 @@ class TestLeaving:
 
     async def test_a_death_is_told_with_its_reason(self, subject: Subject, engine: Engine) -> None:
         """C58: an idle crash is seen without anybody asking."""
+        if subject.kill is None:
+            pytest.skip("nothing of it here can die")
         subject.kill(engine)
 
         async with asyncio.timeout(LIMIT_S):
@@ -322,6 +348,8 @@ class TestLeaving:
 
     async def test_a_death_in_mid_answer_is_an_error_and_not_an_ending(self, subject: Subject, engine: Engine) -> None:
         """C57"""
+        if subject.kill is None:
+            pytest.skip("nothing of it here can die")
         async with aclosing(engine.run(chat("one", streams=True, **subject.long_answer(150)))) as chunks:
             assert isinstance(await anext(chunks), Piece)
             subject.kill(engine)
@@ -330,6 +358,8 @@ class TestLeaving:
                 await rest(chunks)
 
     async def test_nobody_is_answered_by_the_dead(self, subject: Subject, engine: Engine) -> None:
+        if subject.kill is None:
+            pytest.skip("nothing of it here can die")
         subject.kill(engine)
         await engine.gone()
 

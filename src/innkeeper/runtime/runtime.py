@@ -21,6 +21,7 @@ from innkeeper.runtime.routing.choice import because_after
 from innkeeper.runtime.routing.conversations import Conversations
 from innkeeper.runtime.routing.router import route
 from innkeeper.runtime.routing.vocabulary import Vocabulary
+from innkeeper.runtime.spending.spending import Spending
 from innkeeper.runtime.views import RuntimeView
 
 
@@ -41,7 +42,9 @@ class Runtime:
         vocabulary: Vocabulary,
         seconds: Callable[[], float],
         version: str,
+        spending: Spending | None = None,
     ) -> None:
+        """`spending` is what hosted models cost; None where none can cost anything."""
         self.catalog = catalog
         self.journal = journal
         self._keeper = keeper
@@ -51,6 +54,7 @@ class Runtime:
         self._conversations = Conversations()
         self._seconds = seconds
         self._version = version
+        self._spending = spending
         self._began_s = seconds()
         self._is_ready = False
         self._asking: dict[str, tuple[str, int]] = {}
@@ -189,6 +193,7 @@ class Runtime:
             models=showing.models(self.catalog, books, self._keeper, self._rates, now_s),
             waiting=len(books.queue),
             serving=len(books.leases),
+            spending=self._spending.view() if self._spending is not None else None,
         )
 
     async def load(self, model: str) -> None:

@@ -113,7 +113,7 @@ def _model(model_id: str, entry: ModelSettings, file: Path | None, found: Found,
         context=entry.context,
         slots=entry.slots or _slots(kinds, told),
         cache_type=entry.cache_type,
-        keep_for_s=entry.keep_for_s,
+        keep_for_s=None if entry.engine == HOSTED else entry.keep_for_s,  # it holds nothing that could be freed
         hold_s=entry.hold_s,
         pinned=entry.pinned,
         waiting_limit=entry.waiting_limit,

@@ -81,6 +81,9 @@ class ProviderSettings(Section):
     first_words_within_s: Annotated[Seconds, Field(gt=0, le=3600)] = 30.0
     """Seconds until the first words, retries included, before the next candidate is tried."""
 
+    whole_answer_within_s: Annotated[Seconds, Field(gt=0, le=86_400)] = 300.0
+    """Seconds for an answer that comes in one piece, because it does not stream."""
+
     silence_s: Annotated[Seconds, Field(gt=0, le=3600)] = 60.0
     """Seconds it may say nothing in the middle of an answer before that counts as failed."""
 

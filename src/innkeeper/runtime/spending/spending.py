@@ -44,8 +44,8 @@ class Bill:
         self._is_charged = True
 
     def refused(self) -> None:
-        """The provider said that it will not answer: that is not charged."""
-        self._is_charged = False
+        """The provider said that it will not answer: that is not charged, what it counted before is."""
+        self._is_charged = self._is_counted
 
     def said(self, text: str) -> None:
         """A part of the answer came, for the case that nobody will count it."""
