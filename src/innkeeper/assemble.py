@@ -81,6 +81,7 @@ async def _serve(loaded: Loaded, found: Found) -> None:
     keys = KeyFile(home / "keys.json")
     check_exposure(settings.host, bool(keys.keys()), settings.api.consents_to_open_network)
     listener = listen(settings.host, settings.port)
+    shutil.rmtree(home / "uploads", ignore_errors=True)  # of a server that was killed while it heard
     metrics = PrometheusSink()
     with closing(journal_of(settings, home, metrics)) as journal:
         async with opened_adapters(loaded, journal.record) as adapters:
@@ -303,6 +304,8 @@ def door_options(settings: Settings) -> ApiOptions:
         allowed_hosts=api.allowed_hosts,
         heartbeat_s=api.heartbeat_s,
         body_limit_bytes=api.body_limit,
+        audio_limit_bytes=api.audio_limit,
+        uploads=settings.home / "uploads",
         requests_at_once=api.requests_at_once,
         shutdown_within_s=api.shutdown_within_s,
     )

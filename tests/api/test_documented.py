@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from innkeeper.api.ask import House
+from innkeeper.api.hear import hearing_routes
 from innkeeper.api.limits import Limits
 from innkeeper.api.openai_routes import openai_routes
 from innkeeper.api.operator_routes import operator_routes
@@ -23,7 +24,7 @@ async def test_every_route_is_on_the_page() -> None:
     house = House(runtime, options, Limits(1), lambda: 0.0)
     there = {
         f"{method} {re.sub(r':path', '', route.path)}"
-        for route in (*openai_routes(house, 0), *operator_routes(runtime, options, lambda: b""))
+        for route in (*openai_routes(house, 0), *hearing_routes(house), *operator_routes(runtime, options, lambda: b""))
         for method in (route.methods or set()) - {"HEAD"}
     }
 

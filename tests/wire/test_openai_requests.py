@@ -18,6 +18,7 @@ GOOD: dict[Kind, dict[str, Any]] = {  # JSON
     Kind.COMPLETION: {"model": "narrator", "prompt": "Once"},
     Kind.EMBEDDING: {"model": "embedder", "input": ["one", "two"]},
     Kind.RERANK: {"model": "ranker", "query": "who?", "documents": ["he", {"text": "she"}]},
+    Kind.TRANSCRIPTION: {"model": "ear", "file": "/uploads/1"},
 }
 
 

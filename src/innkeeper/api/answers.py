@@ -18,12 +18,17 @@ Header: TypeAlias = tuple[bytes, bytes]
 
 async def send_json(send: Send, status: int, body: bytes, headers: Iterable[Header] = ()) -> None:
     """One JSON document as the whole answer."""
+    await send_whole(send, status, body, b"application/json", headers)
+
+
+async def send_whole(send: Send, status: int, body: bytes, media_type: bytes, headers: Iterable[Header] = ()) -> None:
+    """One body as the whole answer."""
     await send(
         {
             "type": "http.response.start",
             "status": status,
             "headers": [
-                (b"content-type", b"application/json"),
+                (b"content-type", media_type),
                 (b"content-length", b"%d" % len(body)),
                 *headers,
             ],

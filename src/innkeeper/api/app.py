@@ -17,6 +17,7 @@ from innkeeper.api.answers import retry_headers
 from innkeeper.api.ask import Ask, House
 from innkeeper.api.body import CallerLeft
 from innkeeper.api.gate import Caller, Gate
+from innkeeper.api.hear import hearing_routes
 from innkeeper.api.key_file import KeyFile
 from innkeeper.api.limits import Limits
 from innkeeper.api.openai_routes import openai_routes
@@ -65,7 +66,7 @@ def create_app(
     seconds, is the date that /v1/models shows.
     """
     house = House(runtime, options, Limits(options.requests_at_once), now_s)
-    asking = openai_routes(house, created_s)
+    asking = [*openai_routes(house, created_s), *hearing_routes(house)]
     inside = Starlette(
         routes=[*asking, *operator_routes(runtime, options, metrics_text)],
         exception_handlers={

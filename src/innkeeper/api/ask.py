@@ -20,7 +20,7 @@ from innkeeper.api.port import Runtime
 from innkeeper.api.presence import Presence
 from innkeeper.runtime.errors import InnkeeperError
 from innkeeper.runtime.messages import Began, Done, Piece, Request
-from innkeeper.runtime.wire.format import Answer, Arrival, Format, Question, Stay
+from innkeeper.runtime.wire.format import Answer, Arrival, Format, Stay
 from innkeeper.runtime.wire.hints import parse_hints
 
 A_MOMENT_S = 60.0
@@ -63,7 +63,8 @@ class Ask:
             house.limits.enter(caller.name, caller.key, house.now_s())
             house.asked.add(request_id)
             try:
-                asked = await self._parse(request_id, caller, receive)
+                raw = await self._read(scope, caller, receive)
+                asked = self._form.parse(raw, Arrival(request_id, caller.name, parse_hints(caller.headers)))
                 if isinstance(asked, Stay):
                     await self._stay(asked, caller, receive)
                     await send_json(send, 200, asked.document, headers)
@@ -82,12 +83,14 @@ class Ask:
         except InnkeeperError as error:
             await send_error(send, error, self._form.error_document, headers[:1])
 
-    async def _parse(self, request_id: str, caller: Caller, receive: Receive) -> Question | Stay:
+    async def _read(self, scope: Scope, caller: Caller, receive: Receive) -> bytes:  # noqa: ARG002  # uploads need it
         options = self._house.options
-        raw = await read_body(
+        return await read_body(
             receive, caller.headers, limit_bytes=options.body_limit_bytes, within_s=options.body_within_s
         )
-        return self._form.parse(raw, Arrival(request_id, caller.name, parse_hints(caller.headers)))
+
+    async def _send(self, send: Send, answer: Answer, document: bytes, headers: list[Header]) -> None:  # noqa: ARG002
+        await send_json(send, 200, document, headers)
 
     async def _stay(self, asked: Stay, caller: Caller, receive: Receive) -> None:
         """Have the model in memory, unless it is to go."""
@@ -155,7 +158,7 @@ class Ask:
                         answer.began(chunk)
                         headers += began_headers(chunk)
                     case Done(usage):  # at once; the runtime gives back and records while the answer travels
-                        await send_json(send, 200, answer.whole(document, usage), headers)
+                        await self._send(send, answer, answer.whole(document, usage), headers)
 
 
 def _unique(request_id: str, asked: set[str]) -> str:

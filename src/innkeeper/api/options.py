@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,12 @@ class ApiOptions:
 
     body_limit_bytes: int = 16 * 2**20
     """Largest body of a request."""
+
+    audio_limit_bytes: int = 512 * 2**20
+    """Largest upload of sound."""
+
+    uploads: Path = Path(tempfile.gettempdir()) / "innkeeper-uploads"
+    """Where uploads lie while they are heard."""
 
     body_within_s: float = 60.0
     """Seconds in which the whole body must arrive."""

@@ -84,6 +84,9 @@ class ApiSettings(Section):
     requests_at_once: Annotated[Count, Field(ge=1, le=100_000)] = 512
     """Requests in the house at the same time, waiting ones included; more are refused with 429."""
 
+    audio_limit: Size = 512 * 1024**2
+    """The largest upload of sound; a larger one is refused with 413."""
+
     allowed_hosts: Annotated[tuple[str, ...], BeforeValidator(names)] = ()
     """Names this server is called by, beside localhost and its address, e.g. behind a proxy; without API keys requests
     under other names are refused, because a web page could have sent them."""

@@ -47,7 +47,7 @@ def parse_request(kind: Kind, raw: bytes, *, request_id: str, client: str = "", 
     )
 
 
-_STREAMED: Final = frozenset({Kind.CHAT, Kind.COMPLETION})
+_STREAMED: Final = frozenset({Kind.CHAT, Kind.COMPLETION, Kind.TRANSCRIPTION})
 
 
 def _chat(body: Body) -> None:
@@ -98,11 +98,17 @@ def _rerank(body: Body) -> None:
             raise InvalidRequest(f"{where} must be a string, or an object with a text.", param=where)
 
 
+def _transcription(body: Body) -> None:
+    """The door has put the sound where the body says."""
+    assert isinstance(body.get("file"), str), "a transcription without a file"
+
+
 _CONTENT: Final[Mapping[Kind, Callable[[Body], None]]] = {
     Kind.CHAT: _chat,
     Kind.COMPLETION: _completion,
     Kind.EMBEDDING: _embedding,
     Kind.RERANK: _rerank,
+    Kind.TRANSCRIPTION: _transcription,
 }
 
 
