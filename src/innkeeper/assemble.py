@@ -22,6 +22,7 @@ from innkeeper.api.server import Server, listen
 from innkeeper.discovery.found import Found
 from innkeeper.heeding import heeding_signals
 from innkeeper.runtime.catalog import Catalog
+from innkeeper.runtime.chain import Limits
 from innkeeper.runtime.elsewhere import elsewhere
 from innkeeper.runtime.engine import Adapter, ForeignAdapter
 from innkeeper.runtime.engines.echo import Echo
@@ -42,6 +43,7 @@ from innkeeper.runtime.journal.sqlite import SqliteSink
 from innkeeper.runtime.memory.host import Gpus, Host
 from innkeeper.runtime.memory.learned import Learned
 from innkeeper.runtime.memory.pools import Ceiling, PoolReading, budget_bytes, ceiling_bytes
+from innkeeper.runtime.reception import Reception
 from innkeeper.runtime.residency.callers import Rules
 from innkeeper.runtime.residency.keeper import Keeper
 from innkeeper.runtime.residency.machine import Residency
@@ -54,6 +56,7 @@ from innkeeper.runtime.spending.spending import Spending
 from innkeeper.settings.catalog import catalog_of, voice_file
 from innkeeper.settings.hosted import ProviderSettings
 from innkeeper.settings.load import Loaded
+from innkeeper.settings.routing import targets_of
 from innkeeper.settings.secrets import secret
 from innkeeper.settings.values import Settings
 from innkeeper.settings.words import read_vocabulary
@@ -217,6 +220,14 @@ def runtime_of(settings: Settings, catalog: Catalog, engines: Mapping[str, Adapt
         seconds=seconds,
         longest_load_s=queue.longest_load_s,
     )
+    reception = Reception(
+        residency,
+        vocabulary=read_vocabulary(),
+        seconds=seconds,
+        trouble=keeper.trouble,
+        targets=targets_of(settings.targets),
+        worth=settings.routing.worth(),
+    )
     spares = [adapter for adapter in engines.values() if isinstance(adapter, LlamaCpp)]
     readings = Readings(
         keeper,
@@ -237,7 +248,8 @@ def runtime_of(settings: Settings, catalog: Catalog, engines: Mapping[str, Adapt
         readings,
         residency,
         journal,
-        vocabulary=read_vocabulary(),
+        reception,
+        limits=Limits(queue.longest_wait_s, queue.longest_silence_s, queue.longest_answer_s),
         seconds=seconds,
         version=version("innkeeper"),
         spending=next((adapter.spending for adapter in engines.values() if isinstance(adapter, Hosted)), None),

@@ -10,17 +10,21 @@ from dataclasses import dataclass
 import pytest
 
 from innkeeper.runtime.catalog import Bytes, Catalog, Model, Option
+from innkeeper.runtime.chain import Limits
 from innkeeper.runtime.engine import Adapter, ForeignAdapter
-from innkeeper.runtime.engines.echo import Echo
+from innkeeper.runtime.engines.echo import Echo, Sleep
 from innkeeper.runtime.facts import Fact
 from innkeeper.runtime.journal.journal import Journal
 from innkeeper.runtime.memory.pools import Ceiling, PoolReading
 from innkeeper.runtime.messages import Kind
+from innkeeper.runtime.reception import Reception
 from innkeeper.runtime.residency.callers import Rules
 from innkeeper.runtime.residency.keeper import Keeper
 from innkeeper.runtime.residency.machine import Residency
 from innkeeper.runtime.residency.outside import Outside
 from innkeeper.runtime.residency.readings import Readings
+from innkeeper.runtime.routing.choice import Worth
+from innkeeper.runtime.routing.deadlines import Targets
 from innkeeper.runtime.runtime import Runtime
 from innkeeper.settings.words import read_vocabulary
 
@@ -86,9 +90,13 @@ def open_inn() -> OpenInn:
         more: Bytes | None = None,
         foreign: tuple[ForeignAdapter, ...] = (),
         ram: PoolReading = RAM,
+        targets: Targets | None = None,
+        worth: Worth | None = None,
+        limits: Limits = Limits(),  # noqa: B008 (frozen)
+        sleep: Sleep = asyncio.sleep,
     ) -> AsyncIterator[Inn]:
         journal = Journal(lambda: 0.0)
-        echo = Echo()
+        echo = Echo(sleep)
         host = SetHost(ram)
         now = [0.0]
         catalog = Catalog(models, default)
@@ -115,7 +123,15 @@ def open_inn() -> OpenInn:
             readings,
             residency,
             journal,
-            vocabulary=read_vocabulary(),
+            Reception(
+                residency,
+                vocabulary=read_vocabulary(),
+                seconds=lambda: now[0],
+                trouble=keeper.trouble,
+                targets=targets,
+                worth=worth,
+            ),
+            limits=limits,
             seconds=lambda: now[0],
             version="0",
         )

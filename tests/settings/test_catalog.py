@@ -36,6 +36,7 @@ class TestCatalog:
             "kinds": ["chat"],
             "tasks": ["mechanics", "character-creation"],
             "languages": ["el", "English"],
+            "quality": {"story": 0.7, "Greek": 1},
             "context": 2048,
             "slots": 2,
             "cache_type": "q8_0",
@@ -55,6 +56,7 @@ class TestCatalog:
         )
         assert model.tasks == {"mechanics", "character_creation"}
         assert model.languages == {"el", "en"}
+        assert model.quality == {"story": 0.7, "el": 1.0}
         assert (model.context, model.slots, model.cache_type, model.keep_for_s) == (2048, 2, "q8_0", 9.0)
         assert (model.hold_s, model.pinned, model.waiting_limit) == (3.0, True, 5)
         assert (model.declared, model.options) == ({"ram": 1024**3}, {"gpu_layers": 3})

@@ -33,7 +33,7 @@ def refused(kind: Kind, body: dict[str, Any]) -> InvalidRequest:  # JSON
 
 
 class TestARequest:
-    @pytest.mark.parametrize("kind", Kind)
+    @pytest.mark.parametrize("kind", GOOD)
     def test_of_every_kind_is_understood(self, kind: Kind) -> None:
         request = parsed(kind, GOOD[kind])
 
@@ -164,9 +164,43 @@ class TestHints:
             b"x-innkeeper-patience-s": b"2.5",
             b"x-innkeeper-wait-at-most-s": b"30",
             b"x-innkeeper-hold-s": b"0",
+            b"x-innkeeper-deadline-s": b"1.5",
+            b"x-innkeeper-wait": b"false",
+            b"x-innkeeper-substitute": b"allow",
+            b"x-innkeeper-max-cost": b"0.02",
         }
 
-        assert parse_hints(headers) == Hints("story", "c-4711", -3, 2.5, 30.0, 0.0)
+        assert parse_hints(headers) == Hints(
+            "story",
+            "c-4711",
+            -3,
+            2.5,
+            30.0,
+            hold_s=0.0,
+            deadline_s=1.5,
+            wait=False,
+            substitute=True,
+            max_cost=0.02,
+        )
+
+    def test_are_read_from_the_body_where_no_header_says_otherwise(self) -> None:
+        body = HELLO | {"wait": False, "metadata": {"deadline_s": "2", "substitute": "allow", "max_cost": 0.5}}
+        request = parsed(Kind.CHAT, body)
+
+        assert (request.waits, request.deadline_s, request.allows_substitute, request.max_cost) == (False, 2, True, 0.5)
+        assert "wait" not in request.body
+        told = parsed(Kind.CHAT, body, Hints(wait=True, deadline_s=9.0, substitute=False, max_cost=1.0))
+        assert (told.waits, told.deadline_s, told.allows_substitute, told.max_cost) == (True, 9.0, False, 1.0)
+
+    def test_that_nobody_gives_leave_the_usual(self) -> None:
+        request = parsed(Kind.CHAT, HELLO)
+
+        assert (request.waits, request.deadline_s, request.may_substitute, request.max_cost) == (
+            True,
+            None,
+            False,
+            None,
+        )
 
     def test_that_are_absent_differ_from_zero(self) -> None:
         """C25 at the door."""
@@ -188,6 +222,11 @@ class TestHints:
             ("x-innkeeper-hold-s", b"inf"),
             ("x-innkeeper-hold-s", b"5 minutes"),
             ("x-innkeeper-wait-at-most-s", b"1e9"),
+            ("x-innkeeper-deadline-s", b"soon"),
+            ("x-innkeeper-wait", b"no"),
+            ("x-innkeeper-substitute", b"yes"),
+            ("x-innkeeper-max-cost", b"-1"),
+            ("x-innkeeper-max-cost", b"inf"),
         ],
     )
     def test_that_make_no_sense_are_refused_by_name(self, name: str, value: bytes) -> None:

@@ -56,12 +56,17 @@ def retry_headers(error: InnkeeperError) -> list[Header]:
 
 def began_headers(began: Began) -> list[Header]:
     """Who answers, why, and what the caller waited for."""
-    return [
+    headers = [
         (b"x-innkeeper-model", header_text(began.model)),
         (b"x-innkeeper-route", header_text(began.because)),
         (b"x-innkeeper-waited-ms", b"%.1f" % (began.waited_s * 1000)),
         (b"x-innkeeper-load-ms", b"%.1f" % (began.load_s * 1000)),
     ]
+    if began.requested is not None:
+        headers.append((b"x-innkeeper-requested", header_text(began.requested)))
+    if began.quality is not None:
+        headers.append((b"x-innkeeper-quality", b"%.2f" % began.quality))
+    return headers
 
 
 def header_text(text: str) -> bytes:

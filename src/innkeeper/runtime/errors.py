@@ -19,6 +19,7 @@ InnkeeperError
 │   ├── AllPinned                 503  memory_pinned                   yes
 │   ├── MemoryTaken               503  memory_taken                    yes
 │   ├── WaitedTooLong             503  waited_too_long                 yes
+│   ├── NotNow                    503  not_now                         no
 │   ├── SpendingCeiling           402  spending_ceiling                yes
 │   └── Closing                   503  shutting_down                   no
 ├── EngineError               a model failed; the next one may not
@@ -210,6 +211,13 @@ class WaitedTooLong(CapacityError):
     status = 503
     code = "waited_too_long"
     try_next = True
+
+
+class NotNow(CapacityError):
+    """The request does not wait, and no model that could answer it well is free."""
+
+    status = 503
+    code = "not_now"
 
 
 class SpendingCeiling(CapacityError):

@@ -29,6 +29,8 @@ class Routed:
     candidates: tuple[str, ...]
     because: str
     """The rule that matched, in words an operator can read."""
+    right: str | None = None
+    """The model that the rules name, where another one is to answer for lack of time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,18 @@ class FirstWords:
     request: str
     model: str
     task: str | None
+    """What it was for, as the request or its words say."""
     after_s: float
+    load_s: float = 0.0
+    """Of that, the wait for the model to load; 0 where it was there."""
+    target_s: float | None = None
+    """Seconds within which they were due."""
+    in_place_of: str | None = None
+    """The model that should have answered; None when it did."""
+    quality: float | None = None
+    """How well the model that stands in does it, from 0 to 1; None when none stands in, or nobody knows."""
+    is_whole: bool = False
+    """Whether the answer came in one piece, so that the writing of it is in the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +72,10 @@ class AttemptFailed:
     model: str
     code: str
     why: str
+    after_s: float = 0.0
+    """How long it was tried."""
+    cost: float | None = None
+    """Money it cost all the same; None where it costs none."""
 
 
 @dataclass(frozen=True, slots=True)

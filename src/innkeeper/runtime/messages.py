@@ -64,7 +64,7 @@ class Request:
     """Seconds to let holds and busy models stand in the way; None takes the setting."""
 
     wait_at_most_s: float | None = None
-    """Seconds until the first words, for all candidates together, before the request is refused; None takes the
+    """Seconds to wait for memory and a slot, for all candidates together, before `WaitedTooLong`; None takes the
     setting."""
 
     deadline_s: float | None = None
@@ -135,6 +135,12 @@ class Began:
 
     load_s: float
     """Of that, the part in which the model was loading; 0 when it was resident."""
+
+    requested: str | None = None
+    """The model that should have answered; None when it is the one that does."""
+
+    quality: float | None = None
+    """How well the model that stands in for it does that, from 0 to 1; None when none stands in."""
 
 
 @dataclass(frozen=True, slots=True)

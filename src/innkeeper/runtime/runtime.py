@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 
 from innkeeper.runtime import facts, showing
 from innkeeper.runtime.catalog import Catalog
-from innkeeper.runtime.errors import ChainExhausted, Closing, InnkeeperError, InvalidRequest
+from innkeeper.runtime.chain import Attempt, Chain, Limits
+from innkeeper.runtime.errors import Closing, InnkeeperError, InvalidRequest, NotNow
 from innkeeper.runtime.journal.journal import Journal
 from innkeeper.runtime.memory.host import RAM
-from innkeeper.runtime.messages import Began, Chunk, Done, Request, Usage
+from innkeeper.runtime.messages import Chunk, Done, Request, Usage
+from innkeeper.runtime.reception import Reception
 from innkeeper.runtime.residency.keeper import Ask, Keeper, Lease
 from innkeeper.runtime.residency.machine import Residency
 from innkeeper.runtime.residency.readings import Readings
-from innkeeper.runtime.residency.signals import Close, KeepSet, PinSet, Rated
+from innkeeper.runtime.residency.signals import Close, KeepSet, Missed, PinSet, Rated
 from innkeeper.runtime.residency.states import State
-from innkeeper.runtime.routing.choice import because_after
-from innkeeper.runtime.routing.conversations import Conversations
-from innkeeper.runtime.routing.router import route
-from innkeeper.runtime.routing.vocabulary import Vocabulary
+from innkeeper.runtime.routing.choice import Choice
+from innkeeper.runtime.routing.timing import Answered
 from innkeeper.runtime.spending.spending import Spending
 from innkeeper.runtime.views import RuntimeView
 
@@ -38,8 +39,9 @@ class Runtime:
         readings: Readings,
         residency: Residency,
         journal: Journal,
+        reception: Reception,
         *,
-        vocabulary: Vocabulary,
+        limits: Limits,
         seconds: Callable[[], float],
         version: str,
         spending: Spending | None = None,
@@ -50,8 +52,8 @@ class Runtime:
         self._keeper = keeper
         self._readings = readings
         self._residency = residency
-        self._vocabulary = vocabulary
-        self._conversations = Conversations()
+        self._reception = reception
+        self._limits = limits
         self._seconds = seconds
         self._version = version
         self._spending = spending
@@ -96,39 +98,45 @@ class Runtime:
         try:
             if not self._is_ready:
                 raise Closing("The server is not taking requests now.", retry_after_s=5.0)
-            last = self._conversations.last(request)
-            chosen = route(request, self.catalog, self._vocabulary, last)  # route
-            self.journal.record(facts.Routed(request.id, chosen.candidates, chosen.because))
-            failures: list[tuple[str, InnkeeperError]] = []
-            for model in chosen.candidates:
-                said_something = False
-                answered_by = model
+            choice = self._reception.choice(request, self.catalog)  # route
+            right = choice.right if choice.is_substituted else None
+            self.journal.record(facts.Routed(request.id, choice.candidates, choice.because, right))
+            if not choice.candidates:
+                raise self._not_now(choice)
+            chain = Chain(choice, request, self._limits, self._seconds)
+            for attempt in chain:
+                answered_by, tried_s = attempt.model, self._seconds()
                 try:
-                    async with self._lease(model, request) as lease:  # reside
-                        self.journal.record(facts.Leased(request.id, model, lease.waited_s, lease.load_s))
-                        async with aclosing(lease.engine.run(request)) as chunks:  # run
+                    async with self._lease(attempt) as lease:  # reside
+                        self.journal.record(facts.Leased(request.id, attempt.model, lease.waited_s, lease.load_s))
+                        async with aclosing(lease.engine.run(attempt.request)) as chunks:  # run
+                            first = await attempt.first_of(chunks)
+                            self._has_begun(request, choice, attempt, lease, began_s)
+                            yield replace(attempt.began, waited_s=lease.waited_s, load_s=lease.load_s)
+                            yield first
                             async for chunk in chunks:
-                                if not said_something:
-                                    said_something = True
-                                    after_s = self._seconds() - began_s
-                                    self.journal.record(facts.FirstWords(request.id, model, request.task, after_s))
-                                    self._conversations.answered(request, model)
-                                    because = because_after(chosen.because, failures)
-                                    yield Began(model, because, lease.waited_s, lease.load_s)
                                 if isinstance(chunk, Done):
                                     usage = chunk.usage
-                                    lease.has_answered = True
-                                    self._rate(lease, request, usage)
+                                    self._has_ended(attempt, lease, usage)
                                 yield chunk  # stream
                 except InnkeeperError as error:
-                    self.journal.record(facts.AttemptFailed(request.id, model, error.code, error.message))
-                    if said_something or not error.try_next or len(chosen.candidates) == 1:
+                    after_s, cost = self._seconds() - tried_s, error.numbers.get("cost")
+                    self.journal.record(
+                        facts.AttemptFailed(
+                            request.id,
+                            attempt.model,
+                            error.code,
+                            error.message,
+                            after_s,
+                            cost if isinstance(cost, float) else None,
+                        )
+                    )
+                    if not chain.failed(attempt, error):
                         raise
-                    failures.append((model, error))
                 else:
                     outcome = "answered"
                     return
-            raise ChainExhausted(tuple(failures))
+            raise chain.exhausted()
         except InnkeeperError as error:
             outcome = error.code
             raise
@@ -140,21 +148,84 @@ class Runtime:
             self.journal.record(facts.Finished(request.id, answered_by, outcome, took_s, usage))
 
     @asynccontextmanager
-    async def _lease(self, model: str, request: Request) -> AsyncIterator[Lease]:
-        ask = Ask(request.client, request.priority, request.patience_s, request.wait_at_most_s)
+    async def _lease(self, attempt: Attempt) -> AsyncIterator[Lease]:
+        request = attempt.request
+        ask = Ask(request.client, request.priority, request.patience_s, attempt.wait_at_most_s)
         ticket = self._keeper.ticket()
-        self._asking[request.id] = model, ticket
+        self._asking[request.id] = attempt.model, ticket
         try:
-            async with self._keeper.lease(model, ask, ticket) as lease:
+            async with self._keeper.lease(attempt.model, ask, ticket) as lease:
                 lease.hold_s = request.hold_s
+                attempt.leased_at_s = self._seconds()
                 if request.keep_for_s is not None:
-                    self._keeper.tell(KeepSet(model, request.keep_for_s))
+                    self._keeper.tell(KeepSet(attempt.model, request.keep_for_s))
                 self._undisturbed = None if self._being_answered else request.id
                 self._being_answered.add(request.id)
                 yield lease
         finally:
             self._asking.pop(request.id, None)
             self._being_answered.discard(request.id)
+
+    def _has_begun(self, request: Request, choice: Choice, attempt: Attempt, lease: Lease, began_s: float) -> None:
+        """The first words are there: what follows from who says them."""
+        began, resident = attempt.began, self._residency.books.residents.get(attempt.model)
+        attempt.first_s = self._seconds() - attempt.leased_at_s
+        attempt.was_crowded = resident is not None and len(resident.leases) > 1
+        attempt.is_first_after_load = resident is not None and not resident.answered
+        self.journal.record(
+            facts.FirstWords(
+                request.id,
+                attempt.model,
+                choice.task,
+                self._seconds() - began_s,
+                lease.load_s,
+                choice.due.within_s,
+                began.requested,
+                began.quality,
+                not request.streams,
+            )
+        )
+        self._reception.answers(request, choice, attempt.model)
+        if began.requested is not None and attempt.model == choice.candidates[0]:
+            self._miss(choice)
+
+    def _miss(self, choice: Choice) -> None:
+        """The right model does not answer, and may be loaded for the next request: now that the one that does is in
+        use, so that neither sends the other away."""
+        because = f"another answered in its place, {choice.due.because} being {choice.due.within_s:g} s"
+        self._keeper.tell(Missed(choice.right, choice.loads_next is not None, because))
+
+    def _not_now(self, choice: Choice) -> NotNow:
+        self._miss(choice)
+        expected = choice.expected_of(choice.right)
+        wait_s = expected.wait_s if expected is not None else None
+        loading = " It is being loaded." if choice.loads_next is not None else ""
+        return NotNow(
+            f"{choice.right} cannot answer at once, nobody can stand in for it, and the request does not wait."
+            f"{loading} Ask again later, or let it wait: {choice.because}.",
+            retry_after_s=wait_s,
+            expected_wait_s=wait_s,
+        )
+
+    def _has_ended(self, attempt: Attempt, lease: Lease, usage: Usage) -> None:
+        """The answer is complete: what is learned from it."""
+        lease.has_answered = True
+        self._rate(lease, attempt.request, usage)
+        self._reception.learn(
+            Answered(
+                attempt.model,
+                attempt.first_s,
+                self._seconds() - attempt.leased_at_s,
+                attempt.is_first_after_load,
+                attempt.was_crowded,
+                usage.prompt_tokens,
+                usage.cached_tokens,
+                usage.prompt_s,
+                usage.answer_tokens,
+                usage.answer_s,
+                attempt.request.streams,
+            )
+        )
 
     def _rate(self, lease: Lease, request: Request, usage: Usage) -> None:
         """Take note of how fast the answer was made: a model that spilled out of fast memory is noticed by it.

@@ -18,6 +18,7 @@ from innkeeper.settings.forms import Budget, CacheType, KeepFor, KindName, Memor
 from innkeeper.settings.hosted import Money, ProviderSettings, SpendingSettings
 from innkeeper.settings.names import Languages, Tasks, names
 from innkeeper.settings.quantities import Amount, Count, Seconds, Size
+from innkeeper.settings.routing import Quality, RoutingSettings, TargetTable
 from innkeeper.settings.section import Section
 
 CONSENT: Final = "yes, anyone who can reach this port may use it"
@@ -73,6 +74,12 @@ class QueueSettings(Section):
 
     longest_load_s: Annotated[Seconds, Field(gt=0, le=86_400)] = 600.0
     """Seconds a model may take to become ready before its load counts as failed."""
+
+    longest_silence_s: Annotated[Seconds, Field(gt=0, le=86_400)] = 120.0
+    """Seconds a model that streams may say nothing, reading a long prompt left out, before it counts as failed."""
+
+    longest_answer_s: Annotated[Seconds, Field(gt=0, le=86_400)] = 3600.0
+    """Seconds an answer may take that does not stream."""
 
 
 class ApiSettings(Section):
@@ -178,6 +185,11 @@ class ModelSettings(Section):
     """What it speaks: `"el"`, `"en"`, `"de"`, `"es"`, `"fr"`, `"it"`, `"nl"`, `"pt"`, `"ru"`, `"uk"`, `"ar"`, `"he"`,
     `"hi"`, `"ja"`, `"ko"`, `"zh"`. A text in one of them goes here; not given: any language may."""
 
+    quality: Quality = Field(default_factory=dict)
+    """How well it does what it stands in for, from 0 to 1: a number, or a table by task and language such as
+    `{story = 0.7, greek = 0.35}`. Not given: 1 for what it declares, 0.8 for a task where it declares none, 0.5 where
+    it declares others, 0.35 for a language that others declare and it does not."""
+
     context: Annotated[Count, Field(ge=16, le=16_777_216)] | None = None
     """Tokens one request may use, prompt and answer together. Not given: as the engine finds fit."""
 
@@ -254,6 +266,15 @@ class Settings(Section):
 
     queue: QueueSettings = QueueSettings()
     """How many may wait for memory or a slot, and how long."""
+
+    targets: TargetTable = Field(default_factory=dict)
+    """Seconds within which the first words are due, a load included, by task and by language:
+    `{mechanics = 1, greek = 8, default_model = 2, other = 3}`. Not named: mechanics and combat 1, roleplay, dialogue
+    and general 2, story, worldbuilding and character creation 5, Greek 8; what else goes to the default model 2, all
+    others 3. A language counts where it decides who answers."""
+
+    routing: RoutingSettings = RoutingSettings()
+    """Who answers when the right model cannot be in time."""
 
     api: ApiSettings = ApiSettings()
     """The HTTP door."""

@@ -79,10 +79,12 @@ def _of_a_request(fact: Asked | Routed | Leased | FirstWords | AttemptFailed | F
         case Leased(request, model, waited_s, load_s):
             loading = f", {seconds(load_s)} of it while the model loaded" if load_s else ""
             return f"{request}: got {model} after {seconds(waited_s)}{loading}."
-        case FirstWords(request, model, _, after_s):
-            return f"{request}: {model} said its first words after {seconds(after_s)}."
-        case AttemptFailed(request, model, code, why):
-            return f"{request}: {model} could not answer ({code}): {why}"
+        case FirstWords(request, model, _, after_s, _, target_s):
+            due = "" if target_s is None else f", due within {seconds(target_s)}"
+            return f"{request}: {model} said its first words after {seconds(after_s)}{due}."
+        case AttemptFailed(request, model, code, why, after_s):
+            after = f", after {seconds(after_s)}" if after_s else ""
+            return f"{request}: {model} could not answer ({code}{after}): {why}"
         case Finished(request, model, outcome, took_s, usage):
             spent = f", {usage.prompt_tokens} tokens in and {usage.answer_tokens} out"
             tokens = spent if usage.prompt_tokens or usage.answer_tokens else ""

@@ -7,7 +7,16 @@ from dataclasses import replace
 from innkeeper.runtime import errors, facts
 from innkeeper.runtime.residency.books import Books, Resident
 from innkeeper.runtime.residency.preload import WISH_LASTS_S, Wish
-from innkeeper.runtime.residency.signals import CatalogSet, CeilingSet, Effect, KeepSet, PinSet, PreloadWanted, Refuse
+from innkeeper.runtime.residency.signals import (
+    CatalogSet,
+    CeilingSet,
+    Effect,
+    KeepSet,
+    Missed,
+    PinSet,
+    PreloadWanted,
+    Refuse,
+)
 from innkeeper.runtime.residency.states import Cause, State
 
 
@@ -46,6 +55,18 @@ def preload_wanted(books: Books, told: PreloadWanted, now_s: float) -> list[Effe
             books.preloads.wish(
                 Wish(model, told.because, now_s + WISH_LASTS_S, chance, may_displace=True, is_guess=is_guess)
             )
+    return []
+
+
+def missed(books: Books, told: Missed, now_s: float) -> list[Effect]:
+    """It was wanted all the same, which counts for what stays; and it may be loaded for the next request."""
+    if books.is_closing or told.model not in books.residents:
+        return []
+    books.demand.asked(told.model, now_s)
+    if told.loads:
+        books.preloads.wish(
+            Wish(told.model, told.because, now_s + WISH_LASTS_S, chance=1.0, may_displace=True, is_guess=False)
+        )
     return []
 
 

@@ -17,7 +17,7 @@ from typing import Final, Self
 from innkeeper.runtime import facts
 from innkeeper.runtime.catalog import Catalog, Model
 from innkeeper.runtime.engine import Adapter, Engine, Footprint, Holding
-from innkeeper.runtime.errors import EngineDied, EngineFailed, InnkeeperError, LoadFailed
+from innkeeper.runtime.errors import EngineDied, EngineFailed, EngineTimedOut, InnkeeperError, LoadFailed
 from innkeeper.runtime.facts import Note
 from innkeeper.runtime.residency.machine import Residency
 from innkeeper.runtime.residency.signals import (
@@ -161,7 +161,7 @@ class Keeper:
         was_served = True
         try:
             yield lease
-        except (EngineDied, EngineFailed):
+        except (EngineDied, EngineFailed, EngineTimedOut):
             was_served = False
             raise
         finally:

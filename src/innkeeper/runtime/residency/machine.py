@@ -20,6 +20,7 @@ from innkeeper.runtime.residency.signals import (
     Gone,
     KeepSet,
     Loaded,
+    Missed,
     NotLoaded,
     OverheadSet,
     PinSet,
@@ -135,7 +136,7 @@ class Residency:
         assert_never(signal)
 
     def _house_hears(
-        self, signal: CeilingSet | OverheadSet | PinSet | KeepSet | PreloadWanted | CatalogSet | Tick | Close
+        self, signal: CeilingSet | OverheadSet | PinSet | KeepSet | PreloadWanted | Missed | CatalogSet | Tick | Close
     ) -> Iterable[Effect]:
         books = self._books
         match signal:
@@ -150,6 +151,8 @@ class Residency:
                 return house.keep_set(books, signal)
             case PreloadWanted():
                 return house.preload_wanted(books, signal, self._now_s)
+            case Missed():
+                return house.missed(books, signal, self._now_s)
             case CatalogSet():
                 return house.catalog_set(books, signal)
             case Tick():

@@ -166,6 +166,16 @@ class PreloadWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class Missed:
+    """A request that was for this model is answered by another."""
+
+    model: str
+    loads: bool
+    """Whether it is to be loaded in the background, also where less valuable ones must leave for it."""
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
 class CatalogSet:
     """The models that now exist. Those that are missing drain and go; changed ones load anew."""
 
@@ -197,6 +207,7 @@ Signal: TypeAlias = (
     | KeepSet
     | UnloadWanted
     | PreloadWanted
+    | Missed
     | CatalogSet
     | Tick
     | Close

@@ -75,6 +75,8 @@ class Choice:
     """What is owed to the right model because another one answers."""
     loads_next: str | None = None
     """The right model, when it is to be loaded in the background; None when it need not or must not."""
+    task: str | None = None
+    """What the request is for, as it says or as its words do."""
 
     @property
     def is_substituted(self) -> bool:
@@ -84,6 +86,10 @@ class Choice:
     def quality_of(self, model: str) -> float | None:
         """Of one that was looked at; None where nobody asked."""
         return next((option.quality for option in self.options if option.model == model), None)
+
+    def expected_of(self, model: str) -> Expected | None:
+        """Seconds to the first words of one that was looked at; None where nobody asked."""
+        return next((option.expected for option in self.options if option.model == model), None)
 
 
 @dataclass(slots=True)

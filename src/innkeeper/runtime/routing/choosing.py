@@ -39,12 +39,15 @@ def choose(
     timing: Timing,
     owed_s: Mapping[str, float],
     worth: Worth | None = None,
+    task: str | None = None,
 ) -> Choice:
     """Who answers `question`, of the `able` models, whose first is the one that `route` found right.
 
-    `standing_of` answers the same throughout; it is asked for the right one alone where that one is in time.
+    `standing_of` answers the same throughout; it is asked for the right one alone where that one is in time. `task` is
+    what the choice is labelled with.
     """
-    return _Weighing(route, question, able, standing_of, timing, owed_s, worth or Worth()).choice()
+    choice = _Weighing(route, question, able, standing_of, timing, owed_s, worth or Worth()).choice()
+    return replace(choice, task=task)
 
 
 @dataclass(slots=True)

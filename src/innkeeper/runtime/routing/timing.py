@@ -36,6 +36,9 @@ SERVICE_S: Final = 6.0
 CROWDED: Final = 1.5
 """How much slower a model is taken to be beside other answers of its own before that was timed."""
 
+DOUBT: Final = 0.05
+"""How much less is expected of a model each time it was passed over for what is expected of it."""
+
 SHORTEST_ANSWER_TOKENS: Final = 4
 """A shorter answer says nothing about how fast a model writes."""
 
@@ -159,6 +162,17 @@ class Timing:
             else:
                 learned.extra_s = _nearer(learned.extra_s, extra_s)
 
+    def doubt(self, model: str) -> None:
+        """It was passed over for being late: believe a little less that it still is, or nobody will ever find out."""
+        learned = self._learned.get(model)
+        if learned is None:
+            return
+        for pace in (learned.alone, learned.crowded):
+            pace.prompt_token_s = _less(pace.prompt_token_s)
+            pace.answer_token_s = _less(pace.answer_token_s)
+        learned.extra_s, learned.cold_extra_s = _less(learned.extra_s), _less(learned.cold_extra_s)
+        learned.service_s = _less(learned.service_s)
+
     def forget(self, model: str) -> None:
         """It is another one from now on."""
         self._learned.pop(model, None)
@@ -208,6 +222,10 @@ def _by_size(standing: Standing) -> tuple[float, float]:
     writing_s = {pool: size / BYTES_PER_S.get(pool, FAST_BYTES_PER_S) for pool, size in standing.holds.items()}
     reading_s = (wait_s / PROMPT_AT_ONCE.get(pool, FAST_PROMPT_AT_ONCE) for pool, wait_s in writing_s.items())
     return sum(reading_s), sum(writing_s.values())
+
+
+def _less(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * (1 - DOUBT)
 
 
 def _nearer(before: float | None, new: float) -> float:

@@ -15,6 +15,9 @@ LONGEST_WAIT_S = 86_400.0
 PRIORITY_LIMIT = 1000
 """Priorities go from minus this to plus this."""
 
+SUBSTITUTE = {"allow": True, "never": False}
+"""What may be said of substitutes, and what it means."""
+
 _TASK = re.compile(r"[\w.:-]{1,64}")
 _CONVERSATION = re.compile(r"\S{1,200}")
 
@@ -38,6 +41,18 @@ class Hints:
     wait_at_most_s: float | None = None
     """Seconds to wait for memory and a slot: `x-innkeeper-wait-at-most-s`."""
 
+    deadline_s: float | None = None
+    """Seconds within which the first words are wanted: `x-innkeeper-deadline-s`."""
+
+    wait: bool | None = None
+    """Whether to wait for the right model: `x-innkeeper-wait`, "true" or "false"."""
+
+    substitute: bool | None = None
+    """Whether another model may answer for one that is named: `x-innkeeper-substitute`, "allow" or "never"."""
+
+    max_cost: float | None = None
+    """What the answer may cost, all attempts together: `x-innkeeper-max-cost`."""
+
     hold_s: float | None = None
     """Seconds the model is kept for this caller's next turn, 0 for none: `x-innkeeper-hold-s`."""
 
@@ -54,6 +69,10 @@ def parse_hints(headers: Mapping[bytes, bytes]) -> Hints:
         priority=_priority(headers, "x-innkeeper-priority"),
         patience_s=_seconds(headers, "x-innkeeper-patience-s"),
         wait_at_most_s=_seconds(headers, "x-innkeeper-wait-at-most-s"),
+        deadline_s=_seconds(headers, "x-innkeeper-deadline-s"),
+        wait=_flag(headers, "x-innkeeper-wait"),
+        substitute=_substitute(headers, "x-innkeeper-substitute"),
+        max_cost=_money(headers, "x-innkeeper-max-cost"),
         hold_s=_seconds(headers, "x-innkeeper-hold-s"),
     )
 
@@ -110,16 +129,69 @@ def _priority(headers: Mapping[bytes, bytes], name: str) -> int | None:
     return int(text)
 
 
+def seconds_told(text: str, param: str) -> float:
+    """`text` as seconds.
+
+    Raises:
+        InvalidRequest: It is not a number, below zero or over a day.
+    """
+    value = _number(text)
+    if not 0.0 <= value <= LONGEST_WAIT_S:
+        raise InvalidRequest(
+            f"{param} must be a number of seconds from 0 to {LONGEST_WAIT_S:.0f}, not {text[:40]!r}.", param=param
+        )
+    return value
+
+
+def money_told(text: str, param: str) -> float:
+    """`text` as an amount of money.
+
+    Raises:
+        InvalidRequest: It is not a number or below zero.
+    """
+    value = _number(text)
+    if not 0.0 <= value < math.inf:
+        raise InvalidRequest(f"{param} must be an amount of money from 0, not {text[:40]!r}.", param=param)
+    return value
+
+
+def substitute_told(text: str, param: str) -> bool:
+    """Whether `text` allows a substitute.
+
+    Raises:
+        InvalidRequest: It is neither "allow" nor "never".
+    """
+    if text not in SUBSTITUTE:
+        raise InvalidRequest(f"{param} must be one of {', '.join(SUBSTITUTE)}, not {text[:40]!r}.", param=param)
+    return SUBSTITUTE[text]
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
 def _seconds(headers: Mapping[bytes, bytes], name: str) -> float | None:
+    text = _text(headers, name)
+    return None if text is None else seconds_told(text, name)
+
+
+def _money(headers: Mapping[bytes, bytes], name: str) -> float | None:
+    text = _text(headers, name)
+    return None if text is None else money_told(text, name)
+
+
+def _substitute(headers: Mapping[bytes, bytes], name: str) -> bool | None:
+    text = _text(headers, name)
+    return None if text is None else substitute_told(text, name)
+
+
+def _flag(headers: Mapping[bytes, bytes], name: str) -> bool | None:
     text = _text(headers, name)
     if text is None:
         return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0.0 <= value <= LONGEST_WAIT_S:
-        raise InvalidRequest(
-            f"{name} must be a number of seconds from 0 to {LONGEST_WAIT_S:.0f}, not {text[:40]!r}.", param=name
-        )
-    return value
+    if text not in ("true", "false"):
+        raise InvalidRequest(f"{name} must be true or false, not {text[:40]!r}.", param=name)
+    return text == "true"

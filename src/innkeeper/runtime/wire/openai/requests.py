@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from innkeeper.runtime.errors import InvalidRequest
 from innkeeper.runtime.messages import Body, Kind, Request
-from innkeeper.runtime.wire.hints import Hints, conversation_named, task_named
+from innkeeper.runtime.wire.hints import (
+    Hints,
+    conversation_named,
+    money_told,
+    seconds_told,
+    substitute_told,
+    task_named,
+)
 from innkeeper.runtime.wire.json_text import kind_of, parse_object
 from innkeeper.runtime.wire.openai.numbers import check_numbers
+
+Read = TypeVar("Read")
 
 
 def parse_request(kind: Kind, raw: bytes, *, request_id: str, client: str = "", hints: Hints | None = None) -> Request:
@@ -27,6 +36,8 @@ def parse_request(kind: Kind, raw: bytes, *, request_id: str, client: str = "", 
     check_numbers(body)
     _CONTENT[kind](body)
     priority = hints.priority if hints.priority is not None else body.get("priority")
+    waits = _flag(body, "wait", otherwise=True)
+    body.pop("wait", None)  # ours: an engine need not know it, and an API elsewhere may refuse it
     return Request(
         id=request_id,
         kind=kind,
@@ -43,6 +54,16 @@ def parse_request(kind: Kind, raw: bytes, *, request_id: str, client: str = "", 
         priority=priority or 0,
         patience_s=hints.patience_s,
         wait_at_most_s=hints.wait_at_most_s,
+        deadline_s=hints.deadline_s
+        if hints.deadline_s is not None
+        else _metadata(body, "deadline_s", seconds_told, may_be_number=True),
+        waits=hints.wait if hints.wait is not None else waits,
+        allows_substitute=(
+            hints.substitute if hints.substitute is not None else bool(_metadata(body, "substitute", substitute_told))
+        ),
+        max_cost=hints.max_cost
+        if hints.max_cost is not None
+        else _metadata(body, "max_cost", money_told, may_be_number=True),
         hold_s=hints.hold_s,
     )
 
@@ -155,15 +176,18 @@ def _optional_text(body: Body, name: str) -> str | None:
     return value
 
 
-def _flag(body: Body, name: str) -> bool:
+def _flag(body: Body, name: str, *, otherwise: bool = False) -> bool:
     value = body.get(name)
     if value is not None and not isinstance(value, bool):
         raise InvalidRequest(f"{name} must be true or false, not {kind_of(value)}.", param=name)
-    return bool(value)
+    return otherwise if value is None else value
 
 
-def _metadata(body: Body, name: str, named: Callable[[str, str], str]) -> str | None:
-    """What `metadata` says under that name, if it can be one of that sort."""
+def _metadata(body: Body, name: str, read: Callable[[str, str], Read], *, may_be_number: bool = False) -> Read | None:
+    """What `metadata` says under that name, if it can be one of that sort.
+
+    OpenAI's metadata holds texts only; where a number is meant, it may also stand there as one.
+    """
     metadata = body.get("metadata")
     if metadata is None:
         return None
@@ -172,6 +196,8 @@ def _metadata(body: Body, name: str, named: Callable[[str, str], str]) -> str | 
     text = metadata.get(name)
     if text is None:
         return None
+    if may_be_number and isinstance(text, int | float) and not isinstance(text, bool):
+        text = str(text)
     if not isinstance(text, str):
         raise InvalidRequest(f"metadata.{name} must be a string, not {kind_of(text)}.", param=f"metadata.{name}")
-    return named(text, f"metadata.{name}")
+    return read(text, f"metadata.{name}")
