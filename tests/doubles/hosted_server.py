@@ -82,6 +82,8 @@ class HostedServer(Served):
         self.comments = False
         self.extra: Json = {}
         """Fields beside the content of each message: reasoning, refusal, …"""
+        self.most_vectors: int | None = None
+        """How many vectors it gives at most, however many texts it is sent."""
         self.piece_s = 0.0005
         self.keys_seen: list[str] = []
         self.gate: asyncio.Event | None = None
@@ -123,7 +125,11 @@ class HostedServer(Served):
             for number, text in enumerate(texts)
         ]
         tokens = sum(len(text.split()) for text in texts)
-        document = {"object": "list", "model": body["model"], "data": vectors[::-1]}  # the order is not promised
+        document = {
+            "object": "list",
+            "model": body["model"],
+            "data": vectors[: self.most_vectors][::-1],
+        }  # the order is not promised
         if self.counts:
             document["usage"] = {"prompt_tokens": tokens, "total_tokens": tokens}
         return web.json_response(document)

@@ -78,7 +78,7 @@ async def hosted_scene(folder: Path, ceilings: Ceilings | None = None, **provide
             ceilings or Ceilings(), SpendBook(folder / "spend.sqlite"), clock=lambda: NOW_UNIX_S, note=facts.append
         )
         house = House(spending, facts.append, lambda: now_s[0], lambda: NOW_UNIX_S, lambda: 1.0, sleep)
-        acme = Provider("acme", server.api, **{"key_from": "ACME_API_KEY", "key": Key(KEY), **provider})
+        acme = Provider(**{"name": "acme", "url": server.api, "key_from": "ACME_API_KEY", "key": Key(KEY), **provider})
         hosted = Hosted([acme], house)
         try:
             yield Scene(server, hosted, spending, house, facts, pauses_s, now_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -109,6 +109,12 @@ class TestACeiling:
         till.spend(10.0)
 
         assert till.spending.view().day == "2026-02-01"
+
+    def test_of_the_caller_for_one_request_counts_too(self, till: Till) -> None:
+        """C74"""
+        cheap = replace(question(), max_cost=0.5)
+        with pytest.raises(SpendingCeiling, match=r"this request may cost 0\.50"), till.spending.bill(cheap, CLOUD, 1):
+            pass
 
     def test_outlives_the_server(self, till: Till) -> None:
         till.spend(9.5)
