@@ -20,6 +20,11 @@ class Span:
     high: float
     whole: bool
 
+    @property
+    def in_words(self) -> str:
+        """What a number must be, for an error message."""
+        return f"a {'whole ' if self.whole else ''}number from {_shown(self.low)} to {_shown(self.high)}"
+
 
 _MOST_TOKENS: Final = 2**31 - 1  # what an engine's own counter holds
 
@@ -51,12 +56,11 @@ def check_numbers(body: Body) -> None:
         if value is None:
             continue
         span = NUMBERS[name]
-        wanted = f"a {'whole ' if span.whole else ''}number from {_shown(span.low)} to {_shown(span.high)}"
         if isinstance(value, bool) or not isinstance(value, int if span.whole else int | float):
             told = _shown(value) if isinstance(value, float) else kind_of(value)
-            raise InvalidRequest(f"{name} must be {wanted}, not {told}.", param=name)
+            raise InvalidRequest(f"{name} must be {span.in_words}, not {told}.", param=name)
         if not span.low <= value <= span.high:
-            raise InvalidRequest(f"{name} must be {wanted}, not {_shown(value)}.", param=name)
+            raise InvalidRequest(f"{name} must be {span.in_words}, not {_shown(value)}.", param=name)
 
 
 def _shown(number: float) -> str:
