@@ -170,6 +170,13 @@ class TestDoctor:
         assert re.search(r"^WRONG +libgomp +", told.out, re.MULTILINE)
         assert "apt-get install libgomp1" in told.out
 
+    def test_a_kernel_that_cannot_be_told_whom_to_end_first_is_noted(
+        self, innkeeper: CommandLine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("innkeeper.cli.examination.OOM_SCORE", innkeeper.folder / "absent" / "score")
+        told = innkeeper("doctor")
+        assert re.search(r"^note +out of memory +.*cannot be written \(No such file", told.out, re.MULTILINE)
+
     def test_a_program_that_is_no_llama_server_is_told(self, innkeeper: CommandLine) -> None:
         innkeeper.set({"INNKEEPER_LLAMA_CPP__SERVER_PROGRAM": "/bin/true"})
         told = innkeeper("doctor")

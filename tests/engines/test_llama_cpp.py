@@ -18,7 +18,8 @@ import pytest
 
 from innkeeper.runtime.catalog import Model, Option
 from innkeeper.runtime.engine import Engine, Sizing
-from innkeeper.runtime.engines.llama_cpp import LlamaCpp
+from innkeeper.runtime.engines.llama_cpp import LLAMA_SERVER_MORE_BYTES, LlamaCpp
+from innkeeper.runtime.engines.llama_server import LlamaServer
 from innkeeper.runtime.engines.unix_http import UnixHttp
 from innkeeper.runtime.errors import (
     BadModelFile,
@@ -34,6 +35,7 @@ from innkeeper.runtime.memory.host import Gpus
 from innkeeper.runtime.messages import Kind
 from tests.engines.asking import ask, chat, completion, documents, done, embedding, rerank, said
 from tests.engines.fixtures import children
+from tests.engines.llama_server_double import install
 from tests.ggufs import write_bert, write_llama
 
 TEXT = frozenset({Kind.CHAT, Kind.COMPLETION})
@@ -322,6 +324,14 @@ class TestFootprint:
 
         assert footprint.sizing is Sizing.ESTIMATED
         assert footprint.bytes["ram"] > tiny.stat().st_size
+
+    def test_a_llama_server_is_charged_more_than_our_worker(
+        self, adapter: LlamaCpp, tiny: Path, tmp_path: Path
+    ) -> None:
+        theirs = LlamaCpp(server=LlamaServer.probe(install(tmp_path), dict(os.environ)))
+
+        more = theirs.footprint(text_model(tiny)).bytes["ram"] - adapter.footprint(text_model(tiny)).bytes["ram"]
+        assert more == LLAMA_SERVER_MORE_BYTES
 
     def test_what_its_owner_declares_goes_before_the_estimate(self, adapter: LlamaCpp, tiny: Path) -> None:
         model = Model("tiny", "llama_cpp", TEXT, file=tiny, declared={"ram": 123})

@@ -58,6 +58,18 @@ class TestAFileThatIsReplaced:
                 assert house.residency.books.ledger.held_in("ram") == 120
             assert house.echo.loads == {"alpha": 2}
 
+    async def test_and_not_again_when_it_was_loaded_since(self, open_house: OpenHouse, alpha: Model) -> None:
+        async with open_house(alpha) as house:
+            await house.keeper.load("alpha")
+            await house.keeper.unload("alpha")
+            grow(alpha)
+            await house.keeper.load("alpha")
+
+            await house.keeper.reload(Catalog((alpha,)))
+
+            assert house.state("alpha") == "ready"
+            assert house.echo.loads == {"alpha": 2}
+
 
 class TestLearning:
     async def test_is_of_the_run_that_ended_also_when_the_next_has_begun(

@@ -22,6 +22,7 @@ from innkeeper.cli.rooms import rooms_of
 from innkeeper.client.operator import Operator
 from innkeeper.runtime.engines.cores import usable_cores
 from innkeeper.runtime.engines.llama_server import LlamaServer
+from innkeeper.runtime.engines.tether import OOM_SCORE
 from innkeeper.runtime.errors import InnkeeperError
 from innkeeper.runtime.memory.learned import Learned
 from innkeeper.runtime.sizes import told
@@ -83,6 +84,15 @@ def _machine() -> Iterator[Finding]:
         f"{system} {platform.release()}, {platform.machine()}",
         "" if system == "Linux" else "Innkeeper runs on Linux.",
     )
+    try:
+        OOM_SCORE.write_text(OOM_SCORE.read_text())  # what it is already
+    except OSError as error:
+        yield Finding(
+            Verdict.NOTE,
+            "out of memory",
+            f"{OOM_SCORE} cannot be written ({error.strerror}): the kernel may end the server before a model",
+            "Give the container a /proc that can be written, or a memory limit above the budget.",
+        )
     yield Finding(Verdict.FINE, "cpu", f"{_cpu_name()}, {usable_cores()} of {os.cpu_count()} cores to use")
 
 

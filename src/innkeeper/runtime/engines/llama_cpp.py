@@ -26,7 +26,7 @@ from innkeeper.runtime.errors import BadModelFile, BadSettings, SetupError, Stat
 from innkeeper.runtime.memory.estimate import estimate
 from innkeeper.runtime.memory.gguf import read_header
 from innkeeper.runtime.memory.header import Header
-from innkeeper.runtime.memory.host import Gpus
+from innkeeper.runtime.memory.host import RAM, Gpus
 from innkeeper.runtime.memory.learned import Learned, Subject, file_identity
 from innkeeper.runtime.memory.options import EngineOptions
 from innkeeper.runtime.memory.tensors import CACHE_TYPES
@@ -37,6 +37,9 @@ AUTOMATIC_CONTEXT: Final = 4096
 
 START_S: Final = 0.1
 """Seconds of a start that do not depend on the size of the file; measured, docs/engines.md."""
+
+LLAMA_SERVER_MORE_BYTES: Final = 20 * 1024**2
+"""RAM that an idle llama-server holds beyond our idle worker, which estimates are made for; learned by running."""
 
 LINK_BYTES_PER_S: Final = 2_000_000_000
 """How fast a file is expected to come into memory until that was measured on this machine."""
@@ -70,6 +73,7 @@ class LlamaCpp:
         self._folder: PrivateFolder | None = None
         self._spare = Spare(is_wanted=has_spare and server is None)
         self._processes: Processes = self._spare if server is None else ServerProcesses(server)
+        self._program_more_bytes = 0 if server is None else LLAMA_SERVER_MORE_BYTES
         self._logs: dict[str, LogRing] = {}
         self._learned = learned
         self.build = _worker_build() if server is None else f"llama-server {server.version}"
@@ -138,7 +142,8 @@ class LlamaCpp:
             return learned
         if model.declared is not None:
             return Footprint(model.declared, Sizing.DECLARED)
-        return estimate(header, context=tokens, slots=model.slots, cache_type=model.cache_type, options=options)
+        estimated = estimate(header, context=tokens, slots=model.slots, cache_type=model.cache_type, options=options)
+        return replace(estimated, bytes={**estimated.bytes, RAM: estimated.bytes[RAM] + self._program_more_bytes})
 
     def load_s(self, model: Model) -> float:
         """See `Adapter.load_s`. A file that cannot be read takes no time to fail."""

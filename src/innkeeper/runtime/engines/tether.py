@@ -7,6 +7,7 @@ and exec, since Python code there is unsafe in a process with threads.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -15,6 +16,8 @@ from pathlib import Path
 
 OOM_SCORE_ADJUSTMENT = 500
 """Of -1000 to 1000: when the system runs out of memory it ends an engine before the server or other programs."""
+
+OOM_SCORE = Path("/proc/self/oom_score_adj")
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -33,7 +36,16 @@ def tether(parent_pid: int) -> None:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
     if os.getppid() != parent_pid:  # it died before the knot was tied, and no signal will come
         raise ProcessLookupError(f"parent {parent_pid} is gone")
-    Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE_ADJUSTMENT))
+    volunteer()
+
+
+def volunteer(score: Path = OOM_SCORE) -> None:
+    """Ask the kernel to end this process before the server when memory runs out.
+
+    Where it may not be asked (a read-only /proc of a container) nothing changes; `innkeeper doctor` tells.
+    """
+    with contextlib.suppress(OSError):
+        score.write_text(str(OOM_SCORE_ADJUSTMENT))
 
 
 def become(parent_pid: int, program: list[str]) -> None:

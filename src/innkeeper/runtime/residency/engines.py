@@ -8,7 +8,7 @@ from typing import Final
 from innkeeper.runtime import errors, facts
 from innkeeper.runtime.residency.books import Books, Resident
 from innkeeper.runtime.residency.preload import WISH_LASTS_S, Wish
-from innkeeper.runtime.residency.signals import Effect, Gone, Loaded, NotLoaded, Rated, Refuse, Seen, Sized
+from innkeeper.runtime.residency.signals import Effect, Gone, Loaded, NotLoaded, Rated, Refuse, Seen, Sized, Terms
 from innkeeper.runtime.residency.states import Cause, State
 
 DEATHS_ALLOWED: Final = 3
@@ -82,8 +82,10 @@ def sized(books: Books, told: Sized) -> list[Effect]:
         return []
     if told.generation is None:
         if resident.next_terms is not None:
-            resident.next_terms = replace(resident.next_terms, needs=told.footprint)
-        else:
+            resident.next_terms = _better(resident.next_terms, told)
+        elif resident.state is State.COLD:
+            resident.terms = _better(resident.terms, told)
+        else:  # what runs is what it was started with
             resident.terms = replace(resident.terms, needs=told.footprint)
         return []
     if _running(books, told.model, told.generation, *set(State) - {State.COLD}) is None:
@@ -99,6 +101,11 @@ def sized(books: Books, told: Sized) -> list[Effect]:
     books.ledger.correct(told.model, new.bytes)
     resident.terms = replace(resident.terms, needs=new)
     return []
+
+
+def _better(terms: Terms, told: Sized) -> Terms:
+    identity = terms.identity if told.identity is None else told.identity
+    return replace(terms, needs=told.footprint, identity=identity)
 
 
 def rated(books: Books, told: Rated, now_s: float) -> list[Effect]:

@@ -34,7 +34,6 @@ from innkeeper.runtime.residency.signals import (
     Returned,
     Seen,
     Signal,
-    Sized,
     Tick,
     Unload,
     UnloadWanted,
@@ -269,16 +268,16 @@ class Keeper:
 
     async def _look_again(self, model: Model) -> None:
         """Size it anew. A file that could not be read may have been mended; if not, its trouble is the answer."""
-        size, trouble = await asyncio.to_thread(self._sizes.size, model)
+        sized, trouble = await asyncio.to_thread(self._sizes.size, model)
         if not self._is_current(model):
             return
         others = {name: error for name, error in self._trouble.items() if name != model.id}
-        if size is None:
+        if sized is None:
             assert trouble is not None, f"{model.id} has neither a size nor trouble"
             self._trouble = others | {model.id: trouble}
             raise copy(trouble)
         self._trouble = others
-        self._tell(Sized(model.id, size))
+        self._tell(sized)
 
     def _is_current(self, model: Model) -> bool:
         """Whether the catalogue still has it like that: it may have changed while a thread read files."""
@@ -425,9 +424,9 @@ class Keeper:
         if model_id not in self._catalog:
             return
         model = self._catalog.get(model_id)
-        size, _ = await asyncio.to_thread(self._sizes.size, model)
-        if size is not None and self._is_current(model):
-            self._tell(Sized(model_id, size))
+        sized, _ = await asyncio.to_thread(self._sizes.size, model)
+        if sized is not None and self._is_current(model):
+            self._tell(sized)
 
     async def close(self, grace_s: float = 0.0) -> None:
         """Refuse whoever waits, let running answers finish for `grace_s`, return when every engine is gone."""

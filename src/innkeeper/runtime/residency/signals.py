@@ -102,6 +102,8 @@ class Sized:
     footprint: Footprint
     generation: int | None = None
     """The load that was read; None for a number about loads to come."""
+    identity: object = None
+    """What those loads are started with, as in `Terms`; None where nothing of it was looked at."""
 
 
 @dataclass(frozen=True, slots=True)

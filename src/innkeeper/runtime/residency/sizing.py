@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from innkeeper.runtime.catalog import Model
-from innkeeper.runtime.engine import Adapter, Footprint
+from innkeeper.runtime.engine import Adapter
 from innkeeper.runtime.errors import EngineMissing, InnkeeperError
-from innkeeper.runtime.residency.signals import Terms
+from innkeeper.runtime.residency.signals import Sized, Terms
 
 Stamp: TypeAlias = tuple[int, int]
 """Length of a file in bytes, and when it was last written, in nanoseconds."""
@@ -34,10 +34,12 @@ class Sizes:
                 terms[model.id] = _terms_without_size(model)
         return terms, trouble
 
-    def size(self, model: Model) -> tuple[Footprint | None, InnkeeperError | None]:
-        """What it needs, or the trouble with it."""
+    def size(self, model: Model) -> tuple[Sized | None, InnkeeperError | None]:
+        """What it needs, told to the machine, or the trouble with it."""
         terms, trouble = self.read((model,))
-        return terms[model.id].needs, trouble.get(model.id)
+        new = terms[model.id]
+        sized = None if new.needs is None else Sized(model.id, new.needs, identity=new.identity)
+        return sized, trouble.get(model.id)
 
     def is_outdated(self, model: Model) -> bool:
         """Whether its file is another one than when it was sized. Costs one `stat`."""
