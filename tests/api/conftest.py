@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.api.doubles import Door, ScriptedRuntime, open_door
+from tests.api.house import open_house
 from tests.runtime.conftest import open_inn
 
-__all__ = ["open_inn"]  # a fixture of theirs, used here too
+__all__ = ["open_house", "open_inn"]  # fixtures of theirs, used here too
 
 
 @pytest.fixture

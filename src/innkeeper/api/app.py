@@ -20,6 +20,7 @@ from innkeeper.api.gate import Caller, Gate
 from innkeeper.api.hear import hearing_routes
 from innkeeper.api.key_file import KeyFile
 from innkeeper.api.limits import Limits
+from innkeeper.api.ollama_routes import ollama_routes
 from innkeeper.api.openai_routes import openai_routes
 from innkeeper.api.operator_routes import operator_routes
 from innkeeper.api.options import ApiOptions
@@ -66,7 +67,7 @@ def create_app(
     seconds, is the date that /v1/models shows.
     """
     house = House(runtime, options, Limits(options.requests_at_once), now_s)
-    asking = [*openai_routes(house, created_s), *hearing_routes(house)]
+    asking = [*openai_routes(house, created_s), *hearing_routes(house), *ollama_routes(house)]
     inside = Starlette(
         routes=[*asking, *operator_routes(runtime, options, metrics_text)],
         exception_handlers={

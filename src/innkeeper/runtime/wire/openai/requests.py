@@ -27,8 +27,12 @@ def parse_request(kind: Kind, raw: bytes, *, request_id: str, client: str = "", 
     Raises:
         InvalidRequest: The body cannot be understood; `param` names the field.
     """
+    return read_request(kind, parse_object(raw), request_id=request_id, client=client, hints=hints)
+
+
+def read_request(kind: Kind, body: Body, *, request_id: str, client: str = "", hints: Hints | None = None) -> Request:
+    """The same from a body that is parsed already: OpenAI's, or one that was translated into its fields."""
     hints = hints or Hints()
-    body = parse_object(raw)
     model = _optional_text(body, "model")
     if model == "":
         raise InvalidRequest("model is empty. Name a model, or leave the field out for the default.", param="model")
