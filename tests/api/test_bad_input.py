@@ -155,7 +155,7 @@ class TestAWrongAddress:
     @pytest.mark.parametrize(
         ("method", "path", "status", "code"),
         [
-            ("GET", "/", 404, "not_found"),
+            ("GET", "/nothing", 404, "not_found"),
             ("GET", "/v1/nothing", 404, "not_found"),
             ("POST", "/v1/chat/completions/", 404, "not_found"),
             ("GET", "/v1/chat/completions", 405, "method_not_allowed"),

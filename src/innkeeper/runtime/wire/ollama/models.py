@@ -21,7 +21,6 @@ _CAPABILITIES: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.CHAT: ("completion", "tools"),
     Kind.COMPLETION: ("completion",),
     Kind.EMBEDDING: ("embedding",),
-    Kind.RERANK: (),
 }
 
 JsonObject = dict[str, Any]  # Any: JSON on its way out
@@ -65,7 +64,7 @@ def resident(model: Model, view: ModelView, weights: Weights, unix_s: float) -> 
 
 def card(model: Model, weights: Weights) -> JsonObject:
     """The answer of `/api/show`."""
-    capabilities = dict.fromkeys(each for kind in Kind if kind in model.kinds for each in _CAPABILITIES[kind])
+    capabilities = dict.fromkeys(each for kind in Kind if kind in model.kinds for each in _CAPABILITIES.get(kind, ()))
     info: JsonObject = {"general.architecture": model.engine, "general.name": model.id}
     if model.context is not None:
         info[f"{model.engine}.context_length"] = model.context

@@ -41,7 +41,8 @@ def read_request(kind: Kind, body: Body, *, request_id: str, client: str = "", h
     _CONTENT[kind](body)
     priority = hints.priority if hints.priority is not None else body.get("priority")
     waits = _flag(body, "wait", otherwise=True)
-    body.pop("wait", None)  # ours: an engine need not know it, and an API elsewhere may refuse it
+    if "wait" in body:  # ours: an engine need not know it, and an API elsewhere may refuse it
+        body = {name: value for name, value in body.items() if name != "wait"}
     return Request(
         id=request_id,
         kind=kind,
