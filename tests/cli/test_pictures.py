@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from innkeeper.cli.fits import Room, fitting, in_words
-from innkeeper.cli.inn import BAR_CELLS, amounts, bar, duration
+from innkeeper.cli.inn import BAR_CELLS, amounts, bar, duration, spending
 from innkeeper.runtime.engine import Footprint, Sizing
-from innkeeper.runtime.views import PoolView
+from innkeeper.runtime.views import PoolView, SpendingView
 
 GIB = 1024**3
 
@@ -26,6 +26,21 @@ class TestBars:
     def test_a_bar_is_always_as_long(self, held: int, overhead: int, ceiling: int, budget: int) -> None:
         drawn = bar(PoolView("ram", budget, ceiling, held, overhead, 40, 20)).plain
         assert drawn.index("]") - drawn.index("[") - 1 == BAR_CELLS
+
+
+class TestMoney:
+    def test_is_told_against_the_ceiling_of_the_day(self) -> None:
+        today = SpendingView("USD", "2026-01-31", 1.2, 0.03, 5.0, 1.0, 11_400)
+
+        assert spending(today) == (
+            "1.20 of 5.00 USD spent today on hosted models, 0.0300 set aside, each user at most 1.00"
+            " · begins anew in 3 h 10 min"
+        )
+
+    def test_without_a_ceiling_is_told_alone_and_small_amounts_to_their_digits(self) -> None:
+        today = SpendingView("EUR", "2026-01-31", 0.0012, 0.0, None, None, 11_400)
+
+        assert spending(today) == "0.0012 EUR spent today on hosted models"
 
 
 class TestWords:

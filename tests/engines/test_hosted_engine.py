@@ -362,12 +362,12 @@ class TestMoney:
     async def test_what_was_said_before_it_broke_off_is_charged_as_an_estimate(self, scene: Scene) -> None:
         """C74: attempts are billed by name."""
         scene.server.faults = [CUT]
-        await refusal(scene, chat("one two three four", streams=True))
+        error = await refusal(scene, chat("one two three four", streams=True))
 
         (fact,) = spent(scene)
         assert (fact.model, fact.is_estimated) == ("cloud", True)
         assert fact.cost is not None
-        assert fact.cost > 0
+        assert error.numbers["cost"] == fact.cost > 0
 
     async def test_a_caller_who_leaves_is_charged_for_what_came(self, scene: Scene) -> None:
         async with aclosing((await scene.engine()).run(chat("one two three", streams=True))) as chunks:

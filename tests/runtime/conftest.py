@@ -89,6 +89,7 @@ def open_inn() -> OpenInn:
         growth: int = 0,
         more: Bytes | None = None,
         foreign: tuple[ForeignAdapter, ...] = (),
+        also: tuple[Adapter, ...] = (),
         ram: PoolReading = RAM,
         targets: Targets | None = None,
         worth: Worth | None = None,
@@ -101,7 +102,7 @@ def open_inn() -> OpenInn:
         now = [0.0]
         catalog = Catalog(models, default)
         residency = Residency({"ram": budget, **(more or {})}, note=journal.record, rules=Rules())
-        engines: dict[str, Adapter] = {"echo": echo, **{adapter.name: adapter for adapter in foreign}}
+        engines: dict[str, Adapter] = {"echo": echo, **{adapter.name: adapter for adapter in (*foreign, *also)}}
         keeper = Keeper(catalog, engines, residency, note=journal.record, seconds=lambda: now[0])
         outside = Outside(keeper, residency, {adapter.name: (adapter, NEVER_S) for adapter in foreign})
         readings = Readings(

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from innkeeper.runtime.sizes import told
-from innkeeper.runtime.views import ModelView, PoolView, RuntimeView
+from innkeeper.runtime.views import ModelView, PoolView, RuntimeView, SpendingView
 
 BAR_CELLS = 30
 
@@ -33,8 +33,9 @@ def picture(view: RuntimeView) -> RenderableType:
     callers = Text(
         f"{_count(view.serving, 'request')} served, {view.waiting} waiting · up {duration(view.up_s)}", "dim"
     )
+    money = [Text(spending(view.spending), "dim")] if view.spending is not None else []
     troubles = [Text(_trouble(model.id, model.trouble), "yellow") for model in view.models if model.trouble]
-    return Group(*(bar(pool) for pool in view.pools), Text(), table, Text(), callers, *troubles)
+    return Group(*(bar(pool) for pool in view.pools), Text(), table, Text(), callers, *money, *troubles)
 
 
 def bar(pool: PoolView) -> Text:
@@ -54,6 +55,16 @@ def bar(pool: PoolView) -> Text:
         f"{told(pool.held_bytes)} of {told(pool.ceiling_bytes)}",
         (f", {told(pool.free_bytes)} free", "dim"),
     )
+
+
+def spending(today: SpendingView) -> str:
+    """ "1.20 of 5.00 USD spent today on hosted models, 0.03 set aside · begins anew in 3 h 10 min"."""
+    of = f" of {today.per_day:.2f}" if today.per_day is not None else ""
+    aside = f", {today.set_aside:.4f} set aside" if today.set_aside else ""
+    each = f", each user at most {today.per_user_per_day:.2f}" if today.per_user_per_day is not None else ""
+    amount = f"{today.spent:.2f}" if today.spent >= 0.1 or not today.spent else f"{today.spent:.4f}"
+    anew = f" · begins anew in {duration(today.resets_in_s)}" if of or each else ""
+    return f"{amount}{of} {today.currency} spent today on hosted models{aside}{each}{anew}"
 
 
 def duration(seconds: float) -> str:

@@ -20,7 +20,7 @@ from innkeeper.runtime.engines.hosted_attempt import Attempts, House
 from innkeeper.runtime.engines.hosted_drift import Drift
 from innkeeper.runtime.engines.hosted_failure import Failed, Failure
 from innkeeper.runtime.engines.hosted_link import Link
-from innkeeper.runtime.errors import LoadFailed, NotSupported, SetupError
+from innkeeper.runtime.errors import InnkeeperError, LoadFailed, NotSupported, SetupError
 from innkeeper.runtime.messages import Chunk, Request
 from innkeeper.runtime.spending.spending import Bill
 
@@ -67,9 +67,14 @@ class HostedEngine:
         self._attempts.refuse_when_stopped()
         provider = self._link.provider
         with self._house.spending.bill(request, self._model, provider.answer_tokens_at_most) as bill:
-            async with aclosing(self._answer(request, bill)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
+            try:
+                async with aclosing(self._answer(request, bill)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+            except InnkeeperError as error:
+                if bill.usage.cost:  # what failed may have cost money all the same
+                    error.numbers["cost"] = bill.usage.cost
+                raise
 
     async def stop(self) -> None:
         """See `Engine.stop`."""
