@@ -17,6 +17,8 @@ TARGETS: Final[Mapping[Kind, str]] = {
     Kind.RERANK: "/v1/rerank",
 }
 
+_AS_IT_IS: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 END: Final = b"[DONE]"
 """The last event of a stream that is complete."""
 
@@ -32,7 +34,7 @@ def engine_body(model: str, request: Request) -> bytes:
     """The caller's body for the engine: everything as it came, except who answers and whether it streams."""
     body = {**request.body, "model": model, "stream": request.streams}
     try:
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        return _AS_IT_IS.encode(body).encode()
     except UnicodeEncodeError:  # half a character: left escaped, for the engine to refuse
         return json.dumps(body, separators=(",", ":")).encode()
 
