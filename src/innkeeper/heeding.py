@@ -22,6 +22,10 @@ from innkeeper.settings.load import Loaded
 WINDOW_SHUTS_IN_S: Final = 0.5
 """Seconds between the signal of a terminal that goes away and its end."""
 
+LOOKS_EVERY_S: Final = 1.0
+"""Seconds between two looks whether the terminal is still there: what started us may keep its signal to itself, as
+make does where `make up` is all that a window runs."""
+
 
 @dataclass(slots=True)
 class Reloading:
@@ -64,7 +68,9 @@ async def heeding_signals(server: Server, runtime: Runtime, loaded: Loaded) -> A
     """SIGTERM and SIGINT close, SIGHUP reloads, for the length of the block. A terminal that goes away closes too."""
     loop = asyncio.get_running_loop()
     reloading = Reloading(runtime, loaded, asyncio.Event())
-    had_terminal = _has_terminal()
+    in_front = _in_front()
+    had_terminal = in_front is not None
+    looking: asyncio.TimerHandle | None = None
 
     def close() -> None:
         runtime.stop_taking()
@@ -77,33 +83,46 @@ async def heeding_signals(server: Server, runtime: Runtime, loaded: Loaded) -> A
             reloading.is_wanted.set()
 
     def close_or_reload() -> None:
-        if _has_terminal():
+        if _in_front() is not None:
             reloading.is_wanted.set()
         else:  # nobody meant "read the settings"
+            _write_to_nobody()
+            close()
+
+    def look() -> None:
+        nonlocal in_front, looking
+        was_in_front, in_front = in_front, _in_front()
+        if in_front is not None:
+            looking = loop.call_later(LOOKS_EVERY_S, look)
+        elif was_in_front:  # one in the background was told to outlive its terminal
             _write_to_nobody()
             close()
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, close)
     loop.add_signal_handler(signal.SIGHUP, hang_up)
+    if had_terminal:
+        looking = loop.call_later(LOOKS_EVERY_S, look)
     tasks = asyncio.TaskGroup()  # entered by hand: an error of the block is to pass as it is, not in a group
     await tasks.__aenter__()
     reloader = tasks.create_task(reloading.run(), name="reload on SIGHUP")
     try:
         yield
     finally:
+        if looking is not None:
+            looking.cancel()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.remove_signal_handler(number)
         reloader.cancel()
         await tasks.__aexit__(None, None, None)
 
 
-def _has_terminal() -> bool:
+def _in_front() -> bool | None:
+    """Whether we are what the terminal runs in front; None where there is no terminal, or none any more."""
     try:
-        os.tcgetpgrp(0)
+        return os.tcgetpgrp(0) == os.getpgrp()
     except OSError:
-        return False
-    return True
+        return None
 
 
 def _write_to_nobody() -> None:
