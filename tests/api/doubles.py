@@ -20,7 +20,7 @@ from innkeeper.runtime.facts import Fact
 from innkeeper.runtime.messages import Began, Chunk, Done, Kind, Piece, Request
 from innkeeper.runtime.routing.router import route
 from innkeeper.runtime.routing.vocabulary import Vocabulary
-from innkeeper.runtime.views import ModelView, PoolView, RuntimeView
+from innkeeper.runtime.views import Explanation, ModelView, OptionView, PoolView, RuntimeView
 
 NARRATOR = "tiny/narrator:q8_0"
 EMBEDDER = "embedder"
@@ -178,6 +178,12 @@ class ScriptedRuntime:
             trouble=None,
         )
         return RuntimeView("0.1.0", 12.5, (pool,), (narrator,), waiting=0, serving=0)
+
+    def explain(self, request: Request, /) -> Explanation:
+        self.told.append(("explain", request))
+        first = OptionView(NARRATOR, self.state, 1.0, 3.5, 0.0, 3.0, 0.4, 0.1, 0.9, 0.0, "")
+        other = OptionView("tiny/other", "cold", 0.35, None, None, None, None, None, None, 0.0, "it is too bad")
+        return Explanation((NARRATOR,), "it was asked for", NARRATOR, "story", 5.0, "the target", None, (first, other))
 
     async def load(self, model: str, /) -> None:
         self.told.append(("load", model))

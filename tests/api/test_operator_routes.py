@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from innkeeper.api.key_file import KeyFile
 from innkeeper.runtime.facts import OperatorDid
+from innkeeper.runtime.messages import Kind, Request
 from tests.api.doubles import EMBEDDER, NARRATOR, Answer, Door, ScriptedRuntime, wire_to
 
 
@@ -111,6 +112,25 @@ class TestPs:
         assert shown["models"][0]["id"] == NARRATOR
         assert shown["models"][0]["measured"] == {"ram": 390}
         assert shown["up_s"] == 12.5
+
+
+class TestAnExplanation:
+    HELLO: ClassVar[dict[str, object]] = {"messages": [{"role": "user", "content": "hello"}], "wait": False}
+
+    async def test_is_of_the_request_that_is_sent(self, door: Door, runtime: ScriptedRuntime) -> None:
+        answer = await ask(door, "POST", "/explain", self.HELLO | {"metadata": {"task": "story"}})
+
+        assert told(answer)["because"] == "it was asked for"
+        assert told(answer)["options"][0]["load_s"] == 3.0
+        [(_, request)] = runtime.told
+        assert isinstance(request, Request)
+        assert (request.task, request.waits, request.kind) == ("story", False, Kind.CHAT)
+        assert runtime.asked == []
+
+    async def test_may_be_of_another_kind(self, door: Door) -> None:
+        assert (await ask(door, "POST", "/explain?kind=embedding", {"input": "x"})).status == 200
+        assert (await ask(door, "POST", "/explain?kind=song", {"input": "x"})).error["param"] == "kind"
+        assert (await ask(door, "POST", "/explain", {"messages": []})).error["param"] == "messages"
 
 
 class TestAStory:

@@ -1,4 +1,4 @@
-"""The operator's routes: what is in memory, load, unload, pin, preload, leases, stories, metrics, health."""
+"""The operator's routes: who is in memory, who would answer, load, unload, pin, leases, stories, metrics, health."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from innkeeper.api.options import ApiOptions
 from innkeeper.api.port import Runtime
 from innkeeper.runtime.errors import InvalidRequest, NotAllowed
 from innkeeper.runtime.facts import OperatorDid
+from innkeeper.runtime.messages import Kind
+from innkeeper.runtime.wire.hints import parse_hints
 from innkeeper.runtime.wire.json_text import parse_object
+from innkeeper.runtime.wire.openai.requests import parse_request
 
 LONGEST_LEASE_S = 7 * 86_400.0
 """A week. A lease has to end by itself, or a lost holder would keep the model for ever."""
@@ -35,6 +38,7 @@ def operator_routes(runtime: Runtime, options: ApiOptions, metrics_text: Callabl
         ("GET", "/ps", routes.ps),
         ("GET", "/metrics", routes.metrics),
         ("GET", "/story/{subject:path}", routes.story),
+        ("POST", "/explain", routes.explain),
         ("POST", "/models/preload", routes.preload),
         ("POST", "/models/{model:path}/load", routes.load),
         ("POST", "/models/{model:path}/unload", routes.unload),
@@ -81,6 +85,16 @@ class _Operator:
                 ],
             }
         )
+
+    async def explain(self, http: HttpRequest) -> Response:
+        """The body and the headers are those of the request that is to be explained."""
+        kind = next((kind for kind in Kind if kind.value == http.query_params.get("kind", "chat")), None)
+        if kind is None or kind is Kind.TRANSCRIPTION:
+            raise InvalidRequest("kind must be chat, completion, embedding or rerank.", param="kind")
+        caller = caller_of(http.scope)
+        raw = await self._raw(http)
+        request = parse_request(kind, raw, request_id="explain", client=caller.name, hints=parse_hints(caller.headers))
+        return _json(self._runtime.explain(request))
 
     async def load(self, http: HttpRequest) -> Response:
         model = self._model(http)
@@ -146,14 +160,16 @@ class _Operator:
         self._runtime.journal.record(OperatorDid(what, model, caller_of(http.scope).name))
 
     async def _body(self, http: HttpRequest) -> dict[str, Any]:  # Any: JSON, looked at by the caller
+        return parse_object(await self._raw(http))
+
+    async def _raw(self, http: HttpRequest) -> bytes:
         options = self._options
-        raw = await read_body(
+        return await read_body(
             http.receive,
             caller_of(http.scope).headers,
             limit_bytes=options.body_limit_bytes,
             within_s=options.body_within_s,
         )
-        return parse_object(raw)
 
 
 def _for_operators(endpoint: Endpoint) -> Endpoint:

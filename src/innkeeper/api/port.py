@@ -8,7 +8,7 @@ from typing import Protocol
 from innkeeper.runtime.catalog import Catalog
 from innkeeper.runtime.facts import Fact
 from innkeeper.runtime.messages import Chunk, Request
-from innkeeper.runtime.views import RuntimeView
+from innkeeper.runtime.views import Explanation, RuntimeView
 
 
 class Entry(Protocol):
@@ -63,6 +63,10 @@ class Runtime(Protocol):
 
     def view(self) -> RuntimeView:
         """Everything at this moment."""
+        ...
+
+    def explain(self, request: Request, /) -> Explanation:
+        """Who would answer at this moment, and why; nothing is run."""
         ...
 
     async def load(self, model: str, /) -> None:

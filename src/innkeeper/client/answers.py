@@ -8,7 +8,7 @@ from dataclasses import fields
 from typing import Any
 
 from innkeeper.runtime.errors import ChainExhausted, InnkeeperError
-from innkeeper.runtime.views import ModelView, PoolView, RuntimeView, SpendingView
+from innkeeper.runtime.views import Explanation, ModelView, OptionView, PoolView, RuntimeView, SpendingView
 
 
 def view_of(said: Mapping[str, Any]) -> RuntimeView:
@@ -18,6 +18,12 @@ def view_of(said: Mapping[str, Any]) -> RuntimeView:
     money = said.get("spending")
     spending = SpendingView(**_known(SpendingView, money)) if money is not None else None
     return RuntimeView(**_known(RuntimeView, said) | {"pools": pools, "models": models, "spending": spending})
+
+
+def explanation_of(said: Mapping[str, Any]) -> Explanation:
+    """What an `/explain` answer says."""
+    options = tuple(OptionView(**_known(OptionView, option)) for option in said["options"])
+    return Explanation(**_known(Explanation, said) | {"options": options, "candidates": tuple(said["candidates"])})
 
 
 def error_of(status: int, body: bytes) -> InnkeeperError:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
-from innkeeper.client.answers import error_of, view_of
+from innkeeper.client.answers import error_of, explanation_of, view_of
 from innkeeper.runtime.errors import ServerAbsent
 from innkeeper.runtime.journal.entry import Entry
-from innkeeper.runtime.views import RuntimeView
+from innkeeper.runtime.views import Explanation, RuntimeView
 
 CONNECT_S: Final = 5.0
 """Seconds within which a server on this machine takes a connection."""
@@ -81,6 +81,15 @@ class Operator:
         """Say whether the model may be chosen to make room."""
         self._ask("POST", f"/models/{quote(model)}/{'pin' if pinned else 'unpin'}")
 
+    def explain(self, body: Mapping[str, Any]) -> Explanation:  # JSON
+        """Who would answer a chat request of this body at this moment, and why; nothing is run."""
+        return explanation_of(self.explain_as_json(body))
+
+    def explain_as_json(self, body: Mapping[str, Any]) -> Mapping[str, Any]:  # JSON
+        """The same as the server sent it."""
+        told: Mapping[str, Any] = self._ask("POST", "/explain", body)
+        return told
+
     def story(self, subject: str) -> tuple[Entry, ...]:
         """What the journal keeps of a request or a model, oldest first."""
         from innkeeper.runtime.journal.written import fact_from_json
@@ -106,8 +115,8 @@ class Operator:
                         raise error_of(500, line[5:].encode())
                     yield from (Words(text) for text in _texts(piece))
 
-    def _ask(self, method: str, path: str) -> Any:  # JSON
-        with self._answer(method, path) as answer:
+    def _ask(self, method: str, path: str, body: object = None) -> Any:  # JSON
+        with self._answer(method, path, body) as answer:
             return json.loads(answer.read())
 
     @contextmanager

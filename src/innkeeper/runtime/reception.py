@@ -18,6 +18,7 @@ from innkeeper.runtime.routing.router import Rule, able_of, route
 from innkeeper.runtime.routing.timing import Answered, Timing
 from innkeeper.runtime.routing.vocabulary import Vocabulary
 from innkeeper.runtime.standing import Presence, Standing
+from innkeeper.runtime.views import Explanation, OptionView
 
 
 class Reception:
@@ -44,8 +45,43 @@ class Reception:
         self._conversations = Conversations()
         self._debts = Debts()
 
-    def choice(self, request: Request, catalog: Catalog) -> Choice:
-        """Who answers `request`; changes nothing.
+    def explanation(self, request: Request, catalog: Catalog) -> Explanation:
+        """Who would answer `request` now, and what speaks for and against each model; changes nothing.
+
+        Raises:
+            InnkeeperError: As `choice` does.
+        """
+        choice = self.choice(request, catalog, looks_at_all=True)
+        states = self._residency.books.residents
+        options = (
+            OptionView(
+                model=one.model,
+                state=states[one.model].state.value if one.model in states else "cold",
+                quality=one.quality,
+                first_words_s=one.expected.first_words_s if one.expected is not None else None,
+                queue_s=one.expected.queue_s if one.expected is not None else None,
+                load_s=one.expected.load_s if one.expected is not None else None,
+                prompt_s=one.expected.prefill_s if one.expected is not None else None,
+                decode_s=one.expected.decode_s if one.expected is not None else None,
+                cost_s=one.cost_s,
+                owed_s=self._debts.owed_s.get(one.model, 0.0),
+                skipped=one.skipped,
+            )
+            for one in choice.options
+        )
+        return Explanation(
+            candidates=choice.candidates,
+            because=choice.because,
+            right=choice.right,
+            task=choice.task,
+            due_s=choice.due.within_s,
+            due_because=choice.due.because,
+            loads_next=choice.loads_next,
+            options=tuple(options),
+        )
+
+    def choice(self, request: Request, catalog: Catalog, *, looks_at_all: bool = False) -> Choice:
+        """Who answers `request`; changes nothing. `looks_at_all`: the choice tells of every model, for an explanation.
 
         Raises:
             UnknownModel: It names a model that is not in the catalogue, or not in the caller's.
@@ -63,7 +99,7 @@ class Reception:
             asked_s=request.deadline_s,
         )
         task = request.task if way.task is None else way.task.value
-        if not way.may_yield and request.waits:  # nothing is left to weigh
+        if not way.may_yield and request.waits and not looks_at_all:  # nothing is left to weigh
             return Choice(way.candidates, way.because, way.candidates[0], due, (), task=task)
         seen = catalog if request.may_use is None else catalog.only(request.may_use)
 
@@ -71,7 +107,7 @@ class Reception:
         def standing_of(model: str) -> Standing:
             return self._standing(model, is_hosted=seen.get(model).provider is not None)
 
-        question = Question(due, prompt_tokens(request), request.waits, last)
+        question = Question(due, prompt_tokens(request), request.waits, last, looks_at_all)
         able = able_of(seen, request.kind)
         return choose(way, question, able, standing_of, self.timing, self._debts.owed_s, self._worth, task)
 

@@ -23,7 +23,7 @@ from innkeeper.runtime.residency.states import State
 from innkeeper.runtime.routing.choice import Choice
 from innkeeper.runtime.routing.timing import Answered
 from innkeeper.runtime.spending.spending import Spending
-from innkeeper.runtime.views import RuntimeView
+from innkeeper.runtime.views import Explanation, RuntimeView
 
 
 class Runtime:
@@ -266,6 +266,10 @@ class Runtime:
             serving=len(books.leases),
             spending=self._spending.view() if self._spending is not None else None,
         )
+
+    def explain(self, request: Request) -> Explanation:
+        """Who would answer `request` at this moment, and why. Nothing is run, loaded or remembered."""
+        return self._reception.explanation(request, self.catalog)
 
     async def load(self, model: str) -> None:
         """Return when `model` is ready. Nothing happens when it is."""

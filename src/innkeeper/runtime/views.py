@@ -93,3 +93,45 @@ class RuntimeView:
     """Requests that hold a lease."""
     spending: SpendingView | None = None
     """None where no model is hosted."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptionView:
+    """One model that could answer a request, and what speaks for and against it."""
+
+    model: str
+    state: str
+    """"cold", "loading", "ready", "draining" or "unloading"."""
+    quality: float
+    """How well it does what the request is for, from 0 to 1."""
+    first_words_s: float | None
+    """Seconds to its first words: the sum of the four that follow. None where they were of no interest."""
+    queue_s: float | None
+    load_s: float | None
+    prompt_s: float | None
+    decode_s: float | None
+    cost_s: float | None
+    """What it costs that this one answers, in seconds of waiting; None where it cannot be chosen."""
+    owed_s: float
+    """What it is owed for answers that others gave in its place, in the same seconds."""
+    skipped: str
+    """Why it is not chosen; empty for the one that is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Who would answer a request at this moment, and why."""
+
+    candidates: tuple[str, ...]
+    """In the order in which they are tried; empty where nobody can answer at once and the request does not wait."""
+    because: str
+    right: str
+    """The model that the rules name."""
+    task: str | None
+    due_s: float
+    """Seconds within which the first words are due."""
+    due_because: str
+    loads_next: str | None
+    """The model that would be loaded in the background; None where none is."""
+    options: tuple[OptionView, ...]
+    """Every model that does this kind of work, the right one first."""

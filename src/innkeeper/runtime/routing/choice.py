@@ -43,6 +43,8 @@ class Question:
     """Whether it waits for the right model; otherwise one that is there answers now."""
     last: str | None = None
     """The model its conversation heard last; None where there is none."""
+    looks_at_all: bool = False
+    """Whether every model is looked at, for an explanation, also where nothing has to be weighed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,8 @@ class _Weighing:
             return self._nobody(right, standing, [])
         is_in_time = right.expected is not None and right.expected.first_words_s <= self.question.due.within_s
         if not route.may_yield or (is_in_time and self._price_s(standing) == 0.0 and self._is_allowed(standing)):
-            return self._of((right,), route.candidates if self.question.waits else (name,), route.because)
+            shown = self._not_weighed(name) if self.question.looks_at_all else ()
+            return self._of((right, *shown), route.candidates if self.question.waits else (name,), route.because)
         others = [self._other(one) for one in self.able if one.id != name]
         best = min((one for one in (right, *others) if one.cost_s is not None), key=_cost, default=None)
         if standing.refusal is not None:
@@ -91,6 +92,12 @@ class _Weighing:
         because = f"{self.route.because}; {right.model} {right.skipped}, and nobody else can answer now"
         loads = right.model if standing.presence is Presence.COLD else None
         return Choice((), because, right.model, self.question.due, (right, *others), loads_next=loads)
+
+    def _not_weighed(self, right: str) -> tuple[Option, ...]:
+        """The others, where the right one is not in question."""
+        why = f"{right} is in time" if self.route.may_yield else f"nobody stands in for {right} here"
+        looked_at = [self._other(one) for one in self.able if one.id != right]
+        return tuple(replace(one, skipped=one.skipped or why) for one in looked_at)
 
     # ---- the right one ----
 
