@@ -104,8 +104,9 @@ class TestHearing:
     async def test_where_nobody_speaks_there_are_no_words(
         self, engine: WhisperEngine, tmp_path: Path, made: Any
     ) -> None:
-        (whole,) = documents(await chunks(engine, asking(write_wav(tmp_path / "quiet.wav", made), streams=False)))
-        assert (whole["text"], whole["segments"], whole["duration"]) == ("", [], 65)
+        for streams in (False, True):
+            (only,) = documents(await chunks(engine, asking(write_wav(tmp_path / "quiet.wav", made), streams=streams)))
+            assert (only["text"], only["segments"], only["duration"]) == ("", [], 65)
 
     async def test_hearing_goes_on_from_a_window(self, engine: WhisperEngine, talk: Path) -> None:
         everything = documents(await chunks(engine, asking(talk)))

@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from innkeeper.runtime.errors import ChainExhausted, EngineFailed, EngineTimedOut, InnkeeperError
-from innkeeper.runtime.messages import Began, Chunk, Done, Piece, Request
+from innkeeper.runtime.messages import Began, Chunk, Done, Kind, Piece, Request
 from innkeeper.runtime.routing.choice import Choice, because_after
 
 NEXT_NEEDS_S: Final = 5.0
 """Seconds kept for a next candidate of which nothing else is known."""
+
+HEARD_WITHIN_S: Final = 7 * 86_400.0
+"""Sound may be heard for days; its engine watches each window itself."""
 
 STUCK: Final = 5.0
 """An engine that needs so many times what is expected of it is taken to be stuck, where another could answer."""
@@ -67,10 +70,13 @@ class Chain:
         wait_s = limits.wait_s if request.wait_at_most_s is None else request.wait_at_most_s
         left_s = max(0.0, wait_s - waited_s)
         reading_s = self._reading_s(model)
-        first_words_s = limits.silence_s + STUCK * reading_s if request.streams else limits.whole_answer_s
+        is_early = request.streams and request.kind is not Kind.TRANSCRIPTION
+        first_words_s = limits.silence_s + STUCK * reading_s if is_early else limits.whole_answer_s
+        if request.kind is Kind.TRANSCRIPTION:
+            first_words_s = HEARD_WITHIN_S
         if behind is not None:
             left_s -= min(left_s / 2, self._needs_s(behind))
-            if request.streams:
+            if is_early:
                 first_words_s = min(first_words_s, max(limits.stuck_s, STUCK * reading_s))
             if request.deadline_s is not None and self._may_be_in_time(behind):
                 until_due_s = max(0.0, request.deadline_s - waited_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from itertools import count
-from typing import Any
+from typing import Any, Final
 
 from innkeeper.runtime.catalog import Model
 from innkeeper.runtime.engine import Holding
@@ -13,10 +13,22 @@ from innkeeper.runtime.engines.hearing import GO_ON, STOP, Ear, Job
 from innkeeper.runtime.engines.log_ring import LogRing
 from innkeeper.runtime.engines.process_memory import RAM, process_memory
 from innkeeper.runtime.engines.worker_process import WHISPER_CPP, WorkerProcess
-from innkeeper.runtime.errors import BadAudio, EngineDied, EngineFailed, LoadFailed, NotSupported, SetupError
+from innkeeper.runtime.errors import (
+    BadAudio,
+    EngineDied,
+    EngineFailed,
+    EngineTimedOut,
+    LoadFailed,
+    NotSupported,
+    SetupError,
+)
 from innkeeper.runtime.messages import Chunk, Done, Kind, Piece, Request, Usage
 from innkeeper.runtime.speech.transcript import Segment, Word, without_loops
 from innkeeper.runtime.wire.openai.transcripts import Transcript, transcript_piece
+
+
+WINDOW_WITHIN_S: Final = 600.0
+"""Seconds one window may take, the silence before it included; a large model on a slow machine takes a minute."""
 
 
 class WhisperEngine:
@@ -97,7 +109,7 @@ class WhisperEngine:
                     case "broke" | "stopped":
                         raise EngineFailed(f"{self._model.id}: {said.get('why', 'it stopped by itself')}.")
                     case "heard":
-                        if not request.streams:
+                        if not request.streams or not whole.end_s:  # of silence there is one empty piece
                             yield Piece(transcript_piece(whole.lasting(said["audio_s"])))
                         yield Done(Usage(audio_s=said["audio_s"]))
         finally:
@@ -110,7 +122,7 @@ class WhisperEngine:
         Raises:
             EngineDied: It is gone.
         """
-        while (said := await process.message()) is not None:
+        while (said := await self._next(process)) is not None:
             if said["job"] == job.number:
                 yield said
                 if said["is"] != "window":
@@ -119,6 +131,20 @@ class WhisperEngine:
         last = self._log.since(self._log_began)[-1:]
         wrote = f" It last wrote: {last[0]}" if last else ""
         raise EngineDied(f"{self._model.id}: the engine's process is gone: {why}.{wrote}")
+
+    async def _next(self, process: WorkerProcess) -> dict[str, Any] | None:  # Any: JSON
+        """
+        Raises:
+            EngineTimedOut: It says nothing for longer than any window takes.
+        """
+        try:
+            async with asyncio.timeout(WINDOW_WITHIN_S):
+                return await process.message()
+        except TimeoutError:
+            raise EngineTimedOut(
+                f"{self._model.id} has been at one window for {WINDOW_WITHIN_S:.0f} s. Unload it and load it anew.",
+                limit_s=WINDOW_WITHIN_S,
+            ) from None
 
     def _job(self, request: Request) -> Job:
         body = request.body
