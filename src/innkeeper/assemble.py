@@ -30,6 +30,7 @@ from innkeeper.runtime.engines.hosted import Hosted
 from innkeeper.runtime.engines.hosted_attempt import House
 from innkeeper.runtime.engines.llama_cpp import LlamaCpp
 from innkeeper.runtime.engines.llama_server import LlamaServer
+from innkeeper.runtime.engines.lmstudio import LmStudio
 from innkeeper.runtime.engines.ollama import Ollama
 from innkeeper.runtime.engines.placing import Placing
 from innkeeper.runtime.engines.provider import Key, Provider
@@ -109,7 +110,7 @@ async def opened_adapters(loaded: Loaded, note: Note = _unheard) -> AsyncIterato
         for adapter in made.values():
             if isinstance(adapter, LlamaCpp):
                 await adapter.open()
-            if isinstance(adapter, LlamaCpp | Ollama | Hosted):
+            if isinstance(adapter, LlamaCpp | Ollama | LmStudio | Hosted):
                 opened.push_async_callback(adapter.close)
         yield made
 
@@ -134,8 +135,15 @@ def adapters(loaded: Loaded, note: Note = _unheard) -> dict[str, Adapter]:
         _placing(loaded.settings.ollama.url, loaded.settings.ollama.holds_our_memory),
         learned=learned,
     )
-    every = (llama_cpp, ollama, whisper, _hosted(loaded, note), Echo())
+    every = (llama_cpp, ollama, _lmstudio(loaded), whisper, _hosted(loaded, note), Echo())
     return {adapter.name: adapter for adapter in every}
+
+
+def _lmstudio(loaded: Loaded) -> LmStudio:
+    settings = loaded.settings.lmstudio
+    token = secret(loaded.sources, settings.token_from) if settings.token_from is not None else None
+    placing = _placing(settings.url, settings.holds_our_memory)
+    return LmStudio(settings.url, placing, token=Key(token) if token is not None else None)
 
 
 def _placing(url: str, holds_our_memory: bool | None) -> Placing:
@@ -258,9 +266,11 @@ def runtime_of(settings: Settings, catalog: Catalog, engines: Mapping[str, Adapt
 
 def _foreign(settings: Settings, engines: Mapping[str, Adapter]) -> dict[str, tuple[ForeignAdapter, float]]:
     """The adapters whose servers are not ours, and how often those are asked what they hold."""
-    polls_s = {Ollama.name: settings.ollama.poll_s}
+    polls_s = {Ollama.name: settings.ollama.poll_s, LmStudio.name: settings.lmstudio.poll_s}
     return {
-        adapter.name: (adapter, polls_s[adapter.name]) for adapter in engines.values() if isinstance(adapter, Ollama)
+        adapter.name: (adapter, polls_s[adapter.name])
+        for adapter in engines.values()
+        if isinstance(adapter, Ollama | LmStudio)
     }
 
 

@@ -21,11 +21,13 @@ from innkeeper.runtime.engines.hosted import Hosted
 from innkeeper.runtime.engines.llama_cpp import LlamaCpp
 from innkeeper.runtime.engines.llama_engine import LlamaCppEngine
 from innkeeper.runtime.engines.llama_server import LlamaServer
+from innkeeper.runtime.engines.lmstudio import LmStudio
 from innkeeper.runtime.engines.ollama import Ollama
 from innkeeper.runtime.engines.placing import Placing
 from innkeeper.runtime.engines.provider import Provider
 from innkeeper.runtime.errors import EngineDied, InvalidRequest, LoadFailed, NotSupported, PromptTooLong
 from innkeeper.runtime.messages import Chunk, Kind, Piece
+from tests.doubles.lmstudio_server import LmStudioServer
 from tests.doubles.ollama_server import OllamaServer
 from tests.doubles.served import serving
 from tests.engines.asking import ask, chat, completion, documents, done, embedding, rest, said
@@ -54,6 +56,7 @@ class Subject:
     """None where there is nothing here that could die: it runs elsewhere, and holds no memory here."""
     death: str = "SIGKILL"
     """What is then said of its end."""
+    tells_what_it_holds: bool = True
 
 
 def _tokens(count: int) -> dict[str, object]:
@@ -88,6 +91,15 @@ def _llama(adapter: LlamaCpp, tiny: Path, folder: Path) -> Subject:
 
 
 @asynccontextmanager
+async def _lmstudio() -> AsyncIterator[Subject]:
+    double = LmStudioServer()
+    async with serving(double), foreign_adapter(LmStudio(double.url, Placing(is_here=True))) as adapter:
+        model = Model("ours", "lmstudio", TEXT, source="tiny", context=LIMIT_TOKENS, slots=2)
+        broken = Model("broken", "lmstudio", TEXT, source="nobody/has-this")
+        yield Subject(adapter, model, broken, _tokens, lambda _: double.die(), "connection", tells_what_it_holds=False)
+
+
+@asynccontextmanager
 async def _ollama() -> AsyncIterator[Subject]:
     double = OllamaServer()
     async with serving(double), foreign_adapter(Ollama(double.url, Placing(is_here=True))) as adapter:
@@ -118,6 +130,7 @@ async def _hosted(folder: Path) -> AsyncIterator[Subject]:
     params=[
         "echo",
         "ollama",
+        "lmstudio",
         "hosted",
         "worker",
         "worker from a spare",
@@ -128,6 +141,10 @@ async def _hosted(folder: Path) -> AsyncIterator[Subject]:
 async def subject(request: pytest.FixtureRequest, tiny: Path, tmp_path: Path) -> AsyncIterator[Subject]:
     if request.param == "echo":
         yield _echo()
+        return
+    if request.param == "lmstudio":
+        async with _lmstudio() as found:
+            yield found
         return
     if request.param == "ollama":
         async with _ollama() as found:
@@ -284,6 +301,9 @@ class TestLoading:
         await engine.stop()
 
         assert (before, engine.holding()) == (None, None)
+        if not subject.tells_what_it_holds:
+            assert running is None
+            return
         assert running is not None
         assert running.peak["ram"] >= running.now["ram"] > 0
 

@@ -19,6 +19,7 @@ class Served:
         self.app = web.Application(client_max_size=64 * 1024**2, middlewares=[self._remember])
         self.asked: list[tuple[str, Any]] = []  # JSON as the caller sent it
         """Path and body of every request so far."""
+        self._was_asked = asyncio.Event()
         self.port = 0
         self.is_dumb = False
         """While true, requests are taken in and never answered."""
@@ -33,6 +34,12 @@ class Served:
     def bodies(self, path: str) -> list[Any]:  # as above
         """The bodies that were sent to `path`, oldest first."""
         return [body for asked, body in self.asked if asked == path]
+
+    async def until_asked(self, path: str, times: int = 1) -> None:
+        """Return when `path` was asked so often; the test's own time limit ends a wait in vain."""
+        while len(self.bodies(path)) < times:
+            self._was_asked.clear()
+            await self._was_asked.wait()
 
     async def listen(self) -> None:
         """Start listening: on a free port the first time, on the same one after that."""
@@ -66,6 +73,7 @@ class Served:
     async def _remember(self, request: web.Request, handler: Any) -> web.StreamResponse:  # aiohttp's handlers vary
         body = await request.text()
         self.asked.append((request.path, json.loads(body) if body else None))
+        self._was_asked.set()
         if self.is_dumb:
             await asyncio.Event().wait()
         answer = await handler(request)

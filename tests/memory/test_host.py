@@ -175,3 +175,30 @@ class TestGpus:
         for name, reading in Gpus().pools(frozenset()).items():
             assert name.startswith("gpu")
             assert 0 <= reading.free_bytes <= reading.total_bytes
+
+
+class TestProgramsOfOthers:
+    NAMES = frozenset({"ollama"})
+
+    def bytes(self, machine: Machine) -> int | None:
+        return Host(machine.root, gpus=NO_GPUS, pid=PID).programs_bytes(self.NAMES)
+
+    def test_they_hold_what_they_and_their_children_do_beside_mapped_files(self, machine: Machine) -> None:
+        machine.process(200, anonymous_bytes=GB, mapped_bytes=4 * GB, children="201")
+        machine.process(201, anonymous_bytes=2 * GB)
+        machine.process(202, anonymous_bytes=7 * GB)
+        for pid, name in ((200, "ollama"), (201, "llama-server"), (202, "firefox")):
+            machine.write(f"proc/{pid}/comm", f"{name}\n")
+
+        assert self.bytes(machine) == 3 * GB
+
+    def test_a_child_of_the_same_name_counts_once(self, machine: Machine) -> None:
+        machine.process(200, anonymous_bytes=GB, children="201")
+        machine.process(201, anonymous_bytes=GB)
+        for pid in (200, 201):
+            machine.write(f"proc/{pid}/comm", "ollama\n")
+
+        assert self.bytes(machine) == 2 * GB
+
+    def test_where_none_is_to_be_seen_that_is_not_nothing(self, machine: Machine) -> None:
+        assert self.bytes(machine) is None

@@ -10,11 +10,13 @@ import pytest
 
 from innkeeper.runtime import facts
 from innkeeper.runtime.catalog import Model
+from innkeeper.runtime.engines.lmstudio import LmStudio
 from innkeeper.runtime.engines.ollama import Ollama
 from innkeeper.runtime.engines.placing import Placing
 from innkeeper.runtime.errors import EngineError, EngineUnreachable, LoadFailed
 from innkeeper.runtime.memory.pools import PoolReading
 from innkeeper.runtime.messages import Kind, Request
+from tests.doubles.lmstudio_server import Downloaded, LmStudioServer
 from tests.doubles.ollama_server import OllamaServer, Pulled
 from tests.doubles.served import serving
 from tests.runtime.conftest import Inn, OpenInn, echo_model
@@ -271,6 +273,51 @@ class TestCountingOnce:
             (after,) = outer.inn.runtime.view().models
 
             assert (before.sizing, after.measured) == ("estimated", {"ram": HOLDS})
+
+
+class TestLmStudio:
+    @asynccontextmanager
+    async def opened(self, open_inn: OpenInn) -> AsyncIterator[tuple[Inn, LmStudioServer]]:
+        double = LmStudioServer(big=Downloaded(size_bytes=5 * GB))
+        async with serving(double):
+            adapter = LmStudio(double.url, Placing(is_here=True))
+            model = Model("ours", "lmstudio", frozenset({Kind.CHAT}), source="big", keep_for_s=None)
+            ram = PoolReading(total_bytes=40 * GB, free_bytes=40 * GB)
+            async with open_inn(model, budget=BUDGET, foreign=(adapter,), ram=ram) as inn:
+                yield inn, double
+            await adapter.close()
+
+    async def test_what_left_behind_our_back_is_out_of_the_books_with_the_next_look(self, open_inn: OpenInn) -> None:
+        """C47"""
+        async with self.opened(open_inn) as (inn, double):
+            await inn.runtime.load("ours")
+            double.expire("big")
+            await inn.outside.look("lmstudio")
+            await inn.until(lambda: inn.residency.books.residents["ours"].state.value == "cold")
+
+            assert inn.residency.books.ledger.held_in("ram") == 0
+
+    async def test_what_came_behind_our_back_is_charged_what_we_expect_of_it(self, open_inn: OpenInn) -> None:
+        """C47"""
+        async with self.opened(open_inn) as (inn, double):
+            double.take("big")
+            await inn.outside.look("lmstudio")
+
+            assert inn.residency.books.residents["ours"].state.value == "ready"
+            assert inn.residency.books.ledger.held_in("ram") > 5 * GB
+
+    async def test_its_charge_is_not_other_programs_use_too(self, open_inn: OpenInn) -> None:
+        """C47"""
+        async with self.opened(open_inn) as (inn, _):
+            await inn.runtime.load("ours")
+            inn.host.programs = 5 * GB
+            inn.host.ram = PoolReading(total_bytes=25 * GB, free_bytes=19 * GB, ours_bytes=GB)
+            for _ in range(2):
+                inn.now[0] += 60
+                await inn.readings.read()
+
+            (ram,) = inn.runtime.view().pools
+            assert ram.ceiling_bytes == BUDGET
 
 
 async def test_a_server_that_is_not_there_is_said_with_the_remedy(open_inn: OpenInn) -> None:

@@ -125,7 +125,7 @@ def _model(model_id: str, entry: ModelSettings, file: Path | None, found: Found,
 
 def _sent_to(entry: ModelSettings, provider: ProviderSettings | None, settings: Settings) -> str | None:
     """The other machine that what is asked of it goes to; None where it stays here."""
-    urls = {"ollama": settings.ollama.url}
+    urls = {"ollama": settings.ollama.url, "lmstudio": settings.lmstudio.url}
     url = provider.url if provider is not None else urls.get(entry.engine)
     return elsewhere(url) if url is not None else None
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from innkeeper.settings.quantities import Count, Seconds, money
 from innkeeper.settings.section import Section
 
-HOLDS_SECRETS: Final = frozenset({"key_from", "headers", "url"})
+HOLDS_SECRETS: Final = frozenset({"key_from", "token_from", "headers", "url"})
 """Settings by their last name in which a key may have been written by mistake: a complaint does not repeat them."""
 
 _VARIABLE: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
@@ -20,7 +20,8 @@ _HEADER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 _OF_A_KEY: Final = re.compile(r"auth|key|token|secret|cookie|password", re.IGNORECASE)
 
 
-def _variable(value: str) -> str:
+def environment_variable(value: str) -> str:
+    """The name of a variable that holds a key; a key itself is refused."""
     if not _VARIABLE.fullmatch(value) or len(value) > 64:
         raise ValueError(
             "must be the name of an environment variable that holds the key, such as OPENROUTER_API_KEY; the key "
@@ -65,7 +66,7 @@ class ProviderSettings(Section):
     url: Url = "https://openrouter.ai/api/v1"
     """Where its API begins: the part before `/chat/completions`."""
 
-    key_from: Annotated[str, AfterValidator(_variable)] | None = None
+    key_from: Annotated[str, AfterValidator(environment_variable)] | None = None
     """The environment variable, or the line of `.env`, that holds the key, e.g. `"OPENROUTER_API_KEY"`. Not given: no
     key is sent."""
 

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
-from innkeeper.settings.foreign import OllamaSettings
+from innkeeper.settings.foreign import LmStudioSettings, OllamaSettings
 from innkeeper.settings.forms import Budget, CacheType, KeepFor, KindName, Memory, OneOption, YesNo
 from innkeeper.settings.hosted import Money, ProviderSettings, SpendingSettings
 from innkeeper.settings.names import Languages, Tasks, names
@@ -153,9 +153,9 @@ class ModelSettings(Section):
     """One model. The table's name is its id, which callers put into the field `model`."""
 
     engine: str = "llama_cpp"
-    """What runs it: `"llama_cpp"` for GGUF files, `"whisper"` for Whisper's ggml files, `"ollama"` for a model inside
-    an Ollama server, `"hosted"` for an API elsewhere, `"echo"` to try things out without a model. Not given: what its
-    file is."""
+    """What runs it: `"llama_cpp"` for GGUF files, `"whisper"` for Whisper's ggml files, `"ollama"` and `"lmstudio"` for
+    models inside those servers, `"hosted"` for an API elsewhere, `"echo"` to try things out without a model. Not given:
+    what its file is."""
 
     file: Path | None = None
     """The model file, the first part of a split one; not absolute: below `models_dir`."""
@@ -287,6 +287,9 @@ class Settings(Section):
 
     ollama: OllamaSettings = OllamaSettings()
     """An Ollama server, for models whose engine is `"ollama"`."""
+
+    lmstudio: LmStudioSettings = LmStudioSettings()
+    """An LM Studio server, for models whose engine is `"lmstudio"`."""
 
     journal: JournalSettings = JournalSettings()
     """What is remembered of what happened."""

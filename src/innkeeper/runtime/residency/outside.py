@@ -15,6 +15,7 @@ from typing import Final
 from innkeeper.runtime.catalog import Model
 from innkeeper.runtime.engine import ForeignAdapter
 from innkeeper.runtime.residency.keeper import Keeper
+from innkeeper.runtime.residency.ledger import add
 from innkeeper.runtime.residency.machine import Residency
 from innkeeper.runtime.residency.states import State
 
@@ -70,14 +71,17 @@ class Outside:
                 self._keeper.adopt(model.id, partial(adapter.adopt, model), holds)
 
     def held_bytes(self) -> Mapping[str, int]:
-        """What our residents hold in such servers on this machine, by pool: readings count it as others' use."""
+        """What our residents hold in such servers on this machine, by pool: readings count it as others' use.
+
+        Where the server does not say, it is what they are charged.
+        """
         total: dict[str, int] = {}
         for running in self._keeper.running():
             resident = self._residency.books.residents.get(running.model.id)
             is_there = resident is not None and resident.state in {State.READY, State.DRAINING, State.UNLOADING}
-            if running.model.engine in self._servers and is_there and running.holding is not None:
-                for pool, size_bytes in running.holding.now.items():
-                    total[pool] = total.get(pool, 0) + size_bytes
+            if running.model.engine in self._servers and is_there:
+                charged = self._residency.books.ledger.held_by(running.model.id)
+                total = add(total, running.holding.now if running.holding is not None else charged)
         return total
 
     def _runs(self, model: Model) -> bool:
