@@ -36,6 +36,8 @@ def vectors_of(said: Sequence[str], dimension: int = 4) -> Vectors:
 class TinyEmbedder:
     """Makes those vectors; stops answering after `answers` batches."""
 
+    weight = 1.0
+
     def __init__(self, provenance: Provenance = TINY, answers: int = 1_000_000) -> None:
         self._provenance = provenance
         self.answers = answers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -182,14 +183,18 @@ class TestOrder:
 
     @pytest.mark.parametrize("has_vectors", [True, False])
     async def test_the_same_thing_is_not_said_twice(self, store: Store, has_vectors: bool) -> None:
-        said = ["The inn burns brightly tonight.", "The inn burns brightly, tonight!", "The inn is far from here."]
+        said = [
+            "The inn burns brightly tonight.",
+            "The inn burns brightly, tonight!",
+            "Bread is burnt in the cellar tonight.",
+        ]
         await store.add([Passage(text, "one source", page=page) for page, text in enumerate(said)])
         if has_vectors:
             await store.begin(TINY)
             keys = [key for key, _ in await store.missing(TINY, 3)]
-            await store.put(keys, Embedded(TINY, vectors_of(["same", "same", "different"])))
+            await store.put(keys, Embedded(TINY, np.eye(4, dtype=np.float32)[[0, 0, 1]]))
 
-        hits = await store.search(words("inn burns brightly tonight", limit=2, diversity=0.6))
+        hits = await store.search(words("inn burns brightly tonight", limit=2, diversity=0.7, neighbours=0.0))
         assert [hit.passage.page for hit in hits] == [0, 2]
 
 

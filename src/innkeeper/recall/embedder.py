@@ -16,6 +16,11 @@ class Embedder(Protocol):
         """What every vector of it is labelled with."""
         ...
 
+    @property
+    def weight(self) -> float:
+        """How much the order by its vectors counts beside the order by words, which counts 1."""
+        ...
+
     async def embed(self, texts: Sequence[str]) -> Embedded:
         """One vector for each text, in order.
 
@@ -29,10 +34,14 @@ class CalledEmbedder:
     """An embedder over a function, such as an application's call of a model by its client."""
 
     def __init__(
-        self, provenance: Provenance, call: Callable[[Sequence[str]], Awaitable[Sequence[Sequence[float]]]]
+        self,
+        provenance: Provenance,
+        call: Callable[[Sequence[str]], Awaitable[Sequence[Sequence[float]]]],
+        weight: float = 1.0,
     ) -> None:
         self._provenance = provenance
         self._call = call
+        self.weight = weight
 
     @property
     def provenance(self) -> Provenance:

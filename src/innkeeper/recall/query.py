@@ -48,14 +48,23 @@ class Recency:
     """A passage of this moment counts 1 + `weight` times as much as an ancient one."""
 
 
+class By(Enum):
+    """What of two orders is added up."""
+
+    SCORES = "scores"  # each stretched so that its best is 1; a clear winner of one order stays clear
+    PLACES = "places"  # reciprocal ranks: weight ÷ (smoothing + place).  Source: Cormack, Clarke, Büttcher 2009
+
+
 @dataclass(frozen=True, slots=True)
 class Fusion:
-    """How the order by words and the order by vectors become one: a place counts weight ÷ (`smoothing` + place)."""
+    """How the order by words and the order by vectors become one.  Measured: benchmarks/results/retrieval.md."""
 
+    by: By = By.SCORES
     lexical: float = 1.0
-    dense: float = 0.5
+    dense: float | None = None
+    """None takes what the embedder is worth (`Embedder.weight`)."""
     smoothing: float = 60.0
-    """Larger lets both orders agree; smaller lets first places win.  Source: Cormack, Clarke, Büttcher 2009."""
+    """For places: larger lets both orders agree; smaller lets first places win."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,10 @@ class Query:
     importance_weight: float = 0.0
     """A passage of importance 1 counts 1 + this times as much as one of importance 0."""
 
+    neighbours: float = 0.2
+    """How much the words of the passages right before and after it, in the same source, speak for a passage. In a
+    conversation the answer often stands beside the question's words.  Measured: benchmarks/results/retrieval.md."""
+
     diversity: float = 0.0
     """From 0 to 1: how much a passage loses by saying the same as one before it. 0 leaves the order alone."""
 
@@ -79,8 +92,9 @@ class Query:
         """Raises InvalidRequest: a number is out of range."""
         if not 1 <= self.limit <= MOST_HITS:
             raise InvalidRequest(f"A search gives 1 to {MOST_HITS} passages, not {self.limit}.", param="limit")
-        if not 0 <= self.diversity <= 1:
-            raise InvalidRequest(f"Diversity is from 0 to 1, not {self.diversity}.", param="diversity")
+        for name in ("diversity", "neighbours"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InvalidRequest(f"{name.capitalize()} is from 0 to 1, not {getattr(self, name)}.", param=name)
         if self.recency is not None and self.recency.half_life_s <= 0:
             raise InvalidRequest("The half-life of recency is more than 0 seconds.", param="recency")
 
@@ -108,7 +122,7 @@ class Hit:
     """Its place in the order by vectors, from 1; None where that did not name it."""
 
     bm25: float | None
-    """How well its words match, more is better; None where they were not compared or none of them is there."""
+    """How well its words match, with what its neighbours add; None where they were not compared or none is there."""
 
     similarity: float | None
     """Cosine of its vector and the question's; None where they were not compared."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from innkeeper.recall.query import Fusion, Query
+from innkeeper.recall.query import By, Fusion, Query
 
 Scored = Sequence[tuple[int, float]]
 """Passages by their number in the store with what spoke for them, best first."""
@@ -29,23 +29,51 @@ class Standing:
 
     at: float | None
     importance: float
+    source: tuple[str, str]
+    """Its collection and its source."""
+
+
+def supported(by_words: Scored, standing: Mapping[int, Standing], share: float) -> Scored:
+    """The order by words when neighbours speak for each other, with their scores.
+
+    Neighbours are those whose numbers follow each other: a source is added in its order.
+    """
+    own = {passage: score for passage, score in by_words if passage in standing}
+
+    def with_neighbours(passage: int) -> float:
+        source = standing[passage].source
+        beside = (near for near in (passage - 1, passage + 1) if near in own and standing[near].source == source)
+        return own[passage] + share * sum(own[near] for near in beside)
+
+    scored = [(passage, with_neighbours(passage)) for passage in own]
+    return sorted(scored, key=lambda item: (-item[1], item[0]))
 
 
 def fused(by_words: Scored, by_vectors: Scored, fusion: Fusion) -> list[Candidate]:
     """Both orders as one, best first; equals stay in the order of their numbers."""
     words = {passage: (place, score) for place, (passage, score) in enumerate(by_words, start=1)}
     vectors = {passage: (place, score) for place, (passage, score) in enumerate(by_vectors, start=1)}
+    dense = 1.0 if fusion.dense is None else fusion.dense
+    word_share, vector_share = _shares(by_words, 0.0, fusion), _shares(by_vectors, None, fusion)
     candidates = []
     for passage in words.keys() | vectors.keys():
         lexical_place, bm25 = words.get(passage, (None, None))
         dense_place, similarity = vectors.get(passage, (None, None))
-        score = sum(
-            weight / (fusion.smoothing + place)
-            for weight, place in ((fusion.lexical, lexical_place), (fusion.dense, dense_place))
-            if place is not None
-        )
+        score = fusion.lexical * word_share.get(passage, 0.0) + dense * vector_share.get(passage, 0.0)
         candidates.append(Candidate(passage, score, lexical_place, dense_place, bm25, similarity))
     return sorted(candidates, key=lambda one: (-one.score, one.id))
+
+
+def _shares(order: Scored, worst: float | None, fusion: Fusion) -> dict[int, float]:
+    """What each passage of one order brings. `worst` is the score that brings nothing; None takes the last one's."""
+    if fusion.by is By.PLACES:
+        return {passage: 1 / (fusion.smoothing + place) for place, (passage, _) in enumerate(order, start=1)}
+    if not order:
+        return {}
+    best, least = order[0][1], order[-1][1] if worst is None else worst
+    if best <= least:
+        return {passage: 1.0 for passage, _ in order}
+    return {passage: (score - least) / (best - least) for passage, score in order}
 
 
 def weighed(candidates: Sequence[Candidate], standing: Mapping[int, Standing], query: Query) -> list[Candidate]:

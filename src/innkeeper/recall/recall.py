@@ -52,8 +52,12 @@ class Recall:
             return Found(await self.store.search(query))
         why = await self._cannot_compare()
         if why is None and self._embedder is not None:
+            fusion = query.fusion
+            if fusion.dense is None:
+                fusion = replace(fusion, dense=self._embedder.weight)
             try:
-                return Found(await self.store.search(query, await self._embedder.embed([query.text])))
+                question = await self._embedder.embed([query.text])
+                return Found(await self.store.search(replace(query, fusion=fusion), question))
             except EmbeddingsDiffer as error:  # they were switched over in this moment
                 why = error
         assert why is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import astuple
 from typing import Final
 
@@ -12,7 +12,7 @@ from innkeeper.recall.diversity import Likeness, diverse, likeness_of_vectors, l
 from innkeeper.recall.passage import Passage
 from innkeeper.recall.provenance import Embedded, Provenance, check_same
 from innkeeper.recall.query import Hit, Mode, Query, Scope
-from innkeeper.recall.ranking import Candidate, Scored, Standing, fused, weighed
+from innkeeper.recall.ranking import Candidate, Scored, Standing, fused, supported, weighed
 from innkeeper.recall.sqlite.database import Database, Row, numbers
 from innkeeper.recall.sqlite.scope import condition
 from innkeeper.recall.sqlite.vectors import VectorSearch
@@ -80,10 +80,12 @@ class Reading:
         terms = terms_of(query.text, self._stems)
         by_words: Scored = ()
         if query.mode is not Mode.DENSE:
-            by_words = self._words.search(terms, passages, query.scope, query.pool)
+            by_words = self._words.search(terms, passages, query.scope, query.pool, query.limit)
         by_vectors, embedding = self._by_vectors(query, question)
-        candidates = fused(by_words, by_vectors, query.fusion)
-        best = weighed(candidates, self._standing(candidates), query)
+        standing = self._standing({passage for passage, _ in (*by_words, *by_vectors)})
+        best = weighed(
+            fused(supported(by_words, standing, query.neighbours), by_vectors, query.fusion), standing, query
+        )
         shown = self._varied(best, query, embedding) if query.diversity else best[: query.limit]
         weight = weights(terms, self._words.holding(terms, passages), passages)
         read = self._read([one.id for one in shown])
@@ -123,14 +125,12 @@ class Reading:
         read = self._read(ids)
         return likeness_of_words([self._stems.of(read[one].text) for one in ids])
 
-    def _standing(self, candidates: Sequence[Candidate]) -> dict[int, Standing]:
-        if not candidates:
+    def _standing(self, ids: Collection[int]) -> dict[int, Standing]:
+        if not ids:
             return {}
-        rows = self._database.rows(
-            "SELECT id, at, importance FROM passage WHERE id IN carray(?)",
-            (numbers(one.id for one in candidates),),
-        )
-        return {row: Standing(at, importance) for row, at, importance in rows}
+        query = "SELECT id, at, importance, collection, source FROM passage WHERE id IN carray(?)"
+        rows = self._database.rows(query, (numbers(ids),))
+        return {row: Standing(at, importance, (collection, source)) for row, at, importance, collection, source in rows}
 
     def _read(self, ids: Sequence[int]) -> dict[int, Passage]:
         if not ids:

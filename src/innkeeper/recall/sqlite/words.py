@@ -11,8 +11,8 @@ from innkeeper.recall.sqlite.database import Database, numbers
 from innkeeper.recall.sqlite.scope import condition, marked, marks_of
 from innkeeper.recall.terms import Step, steps
 
-AFFORDABLE: Final = 20_000
-"""Passages whose score may be computed for one question: about 20 ms."""
+AFFORDABLE: Final = 10_000
+"""Passages whose score may be computed for one question.  Measured: benchmarks/results/recall.md."""
 
 _FREQUENCIES_REMEMBERED: Final = 20_000
 
@@ -44,22 +44,40 @@ class WordSearch:
                 self._holding[term] = found or 0
         return {term: self._holding[term] for term in terms}
 
-    def search(self, terms: Sequence[str], passages: int, scope: Scope, at_most: int) -> Scored:
-        """The passages of the scope whose words fit best, with their BM25; all steps until there are enough."""
+    def search(self, terms: Sequence[str], passages: int, scope: Scope, at_most: int, enough: int) -> Scored:
+        """The passages of the scope whose words fit best, with their BM25.
+
+        A word that is in very many passages is looked for among the newest of them only, if it must be looked for by
+        itself; where that gives fewer than `enough`, among all.
+        """
+        holding = self.holding(terms, passages)
         found: list[tuple[int, float]] = []
-        for step in steps(terms, self.holding(terms, passages), passages, AFFORDABLE):
-            found = self._matching(step, scope, at_most)
-            if len(found) >= at_most:
+        for step in steps(terms, holding, passages, AFFORDABLE):
+            rows = min([step.at_most, *self._in_scope(scope, passages)])
+            found = self._matching(step, scope, at_most, newest=min(1.0, AFFORDABLE / max(1, rows)))
+            if len(found) < enough and rows > AFFORDABLE:
+                found = self._matching(step, scope, at_most)
+            needed = at_most if len(step.groups) > 1 else enough
+            if len(found) >= needed:
                 break
         return found
 
-    def _matching(self, step: Step, scope: Scope, at_most: int) -> list[tuple[int, float]]:
+    def _in_scope(self, scope: Scope, passages: int) -> list[int]:
+        """Of each group of marks, how many passages have one."""
+        return [sum(self.holding(group, passages).values()) for group in marked(scope)]
+
+    def _matching(self, step: Step, scope: Scope, at_most: int, newest: float = 1.0) -> list[tuple[int, float]]:
+        """The best of the newest part, from 0 to 1, of all passages."""
         match = _expression(step, scope)
         where, arguments = condition(scope)
         # First without looking at each passage: most are in most scopes, and what is not is left out afterwards.
         generous = 4 * at_most
-        query = "SELECT rowid, -rank FROM words WHERE words MATCH ? AND rank MATCH ? ORDER BY rank LIMIT ?"
-        best = [(row, score) for row, score in self._database.rows(query, (match, "bm25(1.0, 0.0)", generous))]
+        after = int((1 - newest) * (self._database.value("SELECT max(id) FROM passage") or 0))
+        query = (
+            "SELECT rowid, -rank FROM words WHERE words MATCH ? AND rowid > ? AND rank MATCH 'bm25(1.0, 0.0)'"
+            " ORDER BY rank LIMIT ?"
+        )
+        best = [(row, score) for row, score in self._database.rows(query, (match, after, generous))]
         if not best:
             return []
         query = f"SELECT id FROM passage WHERE id IN carray(?) AND {where}"
@@ -69,9 +87,9 @@ class WordSearch:
             return kept[:at_most]
         query = (
             "SELECT words.rowid, -bm25(words, 1.0, 0.0) AS score FROM words JOIN passage ON passage.id = words.rowid"
-            f" WHERE words MATCH ? AND {where} ORDER BY score DESC LIMIT ?"
+            f" WHERE words MATCH ? AND words.rowid > ? AND {where} ORDER BY score DESC LIMIT ?"
         )
-        return [(row, score) for row, score in self._database.rows(query, (match, *arguments, at_most))]
+        return [(row, score) for row, score in self._database.rows(query, (match, after, *arguments, at_most))]
 
 
 def _expression(step: Step, scope: Scope) -> str:

@@ -1,0 +1,1 @@
+"""Real texts with real questions, and what the benchmarks of recall share."""
