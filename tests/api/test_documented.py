@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from innkeeper.api.anthropic_routes import anthropic_routes
 from innkeeper.api.ask import House
 from innkeeper.api.hear import hearing_routes
 from innkeeper.api.limits import Limits
@@ -30,6 +31,7 @@ async def test_every_route_is_on_the_page() -> None:
             *openai_routes(house, 0),
             *hearing_routes(house),
             *ollama_routes(house),
+            *anthropic_routes(house),
             *operator_routes(runtime, options, lambda: b""),
         )
         for method in (route.methods or set()) - {"HEAD"}

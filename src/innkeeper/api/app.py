@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from innkeeper.api.answers import retry_headers
+from innkeeper.api.anthropic_routes import anthropic_routes
 from innkeeper.api.ask import Ask, House
 from innkeeper.api.body import CallerLeft
 from innkeeper.api.gate import Caller, Gate
@@ -67,7 +68,12 @@ def create_app(
     seconds, is the date that /v1/models shows.
     """
     house = House(runtime, options, Limits(options.requests_at_once), now_s)
-    asking = [*openai_routes(house, created_s), *hearing_routes(house), *ollama_routes(house)]
+    asking = [
+        *openai_routes(house, created_s),
+        *hearing_routes(house),
+        *ollama_routes(house),
+        *anthropic_routes(house),
+    ]
     inside = Starlette(
         routes=[*asking, *operator_routes(runtime, options, metrics_text)],
         exception_handlers={

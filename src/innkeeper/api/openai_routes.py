@@ -13,7 +13,9 @@ from starlette.routing import Route
 from innkeeper.api.ask import Ask, House
 from innkeeper.api.gate import caller_of
 from innkeeper.api.port import Runtime
+from innkeeper.api.shapes import ANTHROPIC_VERSION
 from innkeeper.runtime.messages import Kind
+from innkeeper.runtime.wire.anthropic import models as anthropic
 from innkeeper.runtime.wire.openai.format import OpenAIFormat
 from innkeeper.runtime.wire.openai.models import list_document, model_document
 
@@ -42,12 +44,19 @@ class _Models:
         self._created_s = created_s
 
     async def list(self, http: HttpRequest) -> Response:
-        caller = caller_of(http.scope)
-        return _json(list_document(caller.scope_of(self._runtime.catalog), self._created_s))
+        seen = caller_of(http.scope).scope_of(self._runtime.catalog)
+        listed = anthropic.list_document if _is_anthropics(http) else list_document
+        return _json(listed(seen, self._created_s))
 
     async def get(self, http: HttpRequest) -> Response:
         seen = caller_of(http.scope).scope_of(self._runtime.catalog)
-        return _json(model_document(seen.get(http.path_params["model"]), self._created_s))
+        shown = anthropic.model_document if _is_anthropics(http) else model_document
+        return _json(shown(seen.get(http.path_params["model"]), self._created_s))
+
+
+def _is_anthropics(http: HttpRequest) -> bool:
+    """Whether Anthropic's client asks, whose list stands at the same address."""
+    return ANTHROPIC_VERSION in caller_of(http.scope).headers
 
 
 def _json(document: object) -> Response:
