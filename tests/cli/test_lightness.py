@@ -52,6 +52,15 @@ class TestLightness:
         """Typer reads options with pydantic."""
         assert loaded_by(command(*words)) == ["pydantic"]
 
+    def test_a_server_without_models_of_others_needs_no_client_for_their_servers(self) -> None:
+        """What opens the inn, with every adapter made."""
+        opens = (
+            "import os, pathlib; from innkeeper import assemble; from innkeeper.settings.load import Sources, load\n"
+            "made = assemble.adapters(load(Sources(pathlib.Path('/nowhere'), {'HOME': '/nowhere'})))\n"
+            "assert 'hosted' in made"
+        )
+        assert "aiohttp" not in loaded_by(opens)
+
     def test_asking_a_server_loads_the_settings_and_an_http_client(self) -> None:
         """The standard library's HTTP brings `ssl` along."""
         assert loaded_by("import os; os.environ['INNKEEPER_PORT'] = '9'\n" + command("ps")) == ["pydantic", "ssl"]

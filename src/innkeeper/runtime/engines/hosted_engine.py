@@ -148,6 +148,6 @@ def refuse_to_send(model: Model, link: Link) -> None:
     Raises:
         MustStayHere: It would.
     """
-    host = elsewhere(link.provider.url)
-    if model.must_stay and host is not None:
-        raise replace(model, sent_to=host).barred()
+    for host in (model.sent_to, elsewhere(link.provider.url)):  # as the catalogue has it, and where it really goes
+        if model.must_stay and host is not None:
+            raise replace(model, sent_to=host).barred()

@@ -26,7 +26,6 @@ from innkeeper.runtime.messages import Chunk, Done, Kind, Piece, Request, Usage
 from innkeeper.runtime.speech.transcript import Segment, Word, without_loops
 from innkeeper.runtime.wire.openai.transcripts import Transcript, transcript_piece
 
-
 WINDOW_WITHIN_S: Final = 600.0
 """Seconds one window may take, the silence before it included; a large model on a slow machine takes a minute."""
 
