@@ -10,8 +10,11 @@ import pytest
 
 from innkeeper.runtime import facts
 from innkeeper.runtime.catalog import Catalog, Model
+from innkeeper.runtime.chain import Chain, Limits
 from innkeeper.runtime.errors import ChainExhausted, EngineDied, InvalidRequest, LoadFailed, UnknownModel
 from innkeeper.runtime.messages import Began, Chunk, Done, Kind, Request
+from innkeeper.runtime.routing.choice import Choice
+from innkeeper.runtime.routing.deadlines import Due
 from tests.runtime.conftest import Inn, OpenInn, echo_model
 
 PRIMARY = echo_model("primary")
@@ -193,3 +196,64 @@ class TestAReload:
             assert (await who_answers(inn, question("tell me a story")))[0] == "dice"
             assert (await who_answers(inn, question("roll 2d6+3")))[0] == "primary"
             assert inn.echo.loads["dice"] == 1
+
+
+class TestTheLimits:
+    """C74: one deadline and one cost ceiling for the whole chain."""
+
+    DUE = Due(5.0, "the target")
+    REQUEST = Request("r-1", Kind.CHAT, {}, streams=True, wait_at_most_s=60.0, max_cost=1.0)
+
+    def chain(self, now: list[float], request: Request | None = None) -> Chain:
+        choice = Choice(("a", "b", "c"), "so", "a", self.DUE, ())
+        return Chain(choice, request or self.REQUEST, Limits(), lambda: now[0])
+
+    def test_of_the_wait_is_for_all_candidates_together(self) -> None:
+        now = [0.0]
+        attempts = iter(self.chain(now))
+        waits_s = []
+        for waited_s in (0.0, 20.0, 50.0):
+            now[0] = waited_s
+            waits_s.append(next(attempts).wait_at_most_s)
+
+        assert waits_s == [55.0, 35.0, 10.0]  # five seconds are kept for the next
+
+    def test_of_the_wait_is_over_for_everybody_at_once(self) -> None:
+        now = [90.0]
+        chain = self.chain(now)
+        now[0] = 190.0
+
+        assert [attempt.wait_at_most_s for attempt in chain] == [0.0, 0.0, 0.0]
+
+    def test_of_the_cost_is_what_the_failed_ones_have_left(self) -> None:
+        chain = self.chain([0.0])
+        left = []
+        for attempt in chain:
+            left.append(attempt.request.max_cost)
+            error = EngineDied("gone")
+            error.numbers["cost"] = 0.4
+            assert chain.failed(attempt, error)
+
+        assert left == [1.0, 0.6, pytest.approx(0.2)]
+
+    def test_no_next_candidate_after_the_first_words(self) -> None:
+        chain = self.chain([0.0])
+        attempt = next(iter(chain))
+        attempt.has_spoken = True
+
+        assert not chain.failed(attempt, EngineDied("gone"))
+
+    def test_a_stuck_engine_is_left_sooner_where_another_could_answer(self) -> None:
+        limits_s = [attempt.first_words_within_s for attempt in self.chain([0.0])]
+
+        assert limits_s == [Limits().stuck_s, Limits().stuck_s, Limits().silence_s]
+
+    def test_a_whole_answer_may_take_its_time(self) -> None:
+        request = replace(self.REQUEST, streams=False)
+
+        assert {attempt.first_words_within_s for attempt in self.chain([0.0], request)} == {Limits().whole_answer_s}
+
+    def test_the_callers_deadline_leaves_the_next_its_share(self) -> None:
+        request = replace(self.REQUEST, deadline_s=4.0)
+
+        assert next(iter(self.chain([0.0], request))).first_words_within_s == 2.0

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from innkeeper.runtime.catalog import Model
-from innkeeper.runtime.errors import SpendingCeiling, StateUnusable
+from innkeeper.runtime.errors import EngineFailed, SpendingCeiling, StateUnusable
 from innkeeper.runtime.facts import Fact, Spent
 from innkeeper.runtime.messages import Kind, Request, Usage
 from innkeeper.runtime.price import Price
@@ -93,6 +93,31 @@ class TestACeiling:
 
         assert len(begun) == 10
         assert till.spending.view().spent == pytest.approx(10.0)
+
+    def test_of_one_request_is_the_callers_own(self, till: Till) -> None:
+        """C74: one cost ceiling, whatever the day's ceilings leave; a model without a price is above it."""
+        cheap = replace(question(), max_cost=0.5)
+        with pytest.raises(SpendingCeiling, match=r"may cost 1\.00 USD, and this request may cost 0\.50 more"):
+            till.spending.bill(cheap, CLOUD, 1).__enter__()
+        with pytest.raises(SpendingCeiling, match="has no price"):
+            till.spending.bill(cheap, replace(CLOUD, price=None), 1).__enter__()
+
+        with till.spending.bill(replace(question(), max_cost=1.0), CLOUD, 1):
+            pass
+
+    def test_is_told_what_a_failed_attempt_cost(self, till: Till) -> None:
+        """C74: so that the next candidate of the chain has the less to spend."""
+
+        def breaks_off() -> None:
+            with till.spending.bill(question(), CLOUD, 1) as bill:
+                bill.asked()
+                bill.counted(Usage(answer_tokens=MILLION // 2))
+                raise EngineFailed("broken off")
+
+        with pytest.raises(EngineFailed) as raised:
+            breaks_off()
+
+        assert raised.value.numbers["cost"] == pytest.approx(0.5)
 
     def test_of_a_caller_leaves_others_alone(self, till: Till) -> None:
         till.open(per_day=None, per_client=1.0)

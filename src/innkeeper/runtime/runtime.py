@@ -22,6 +22,7 @@ from innkeeper.runtime.residency.signals import Close, KeepSet, Missed, PinSet, 
 from innkeeper.runtime.residency.states import State
 from innkeeper.runtime.routing.choice import Choice
 from innkeeper.runtime.routing.timing import Answered
+from innkeeper.runtime.silence import Silence
 from innkeeper.runtime.spending.spending import Spending
 from innkeeper.runtime.views import Explanation, RuntimeView
 
@@ -109,16 +110,22 @@ class Runtime:
                 try:
                     async with self._lease(attempt) as lease:  # reside
                         self.journal.record(facts.Leased(request.id, attempt.model, lease.waited_s, lease.load_s))
-                        async with aclosing(lease.engine.run(attempt.request)) as chunks:  # run
+                        async with (
+                            Silence(attempt.model, self._limits.silence_s) as silence,
+                            aclosing(lease.engine.run(silence.heard_by(attempt.request))) as chunks,  # run
+                        ):
                             first = await attempt.first_of(chunks)
                             self._has_begun(request, choice, attempt, lease, began_s)
                             yield replace(attempt.began, waited_s=lease.waited_s, load_s=lease.load_s)
                             yield first
+                            silence.listen()
                             async for chunk in chunks:
+                                silence.pause()
                                 if isinstance(chunk, Done):
                                     usage = chunk.usage
                                     self._has_ended(attempt, lease, usage)
                                 yield chunk  # stream
+                                silence.listen()
                 except InnkeeperError as error:
                     after_s, cost = self._seconds() - tried_s, error.numbers.get("cost")
                     self.journal.record(

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 from innkeeper.runtime.catalog import Model
-from innkeeper.runtime.errors import SpendingCeiling, StateUnusable
+from innkeeper.runtime.errors import InnkeeperError, SpendingCeiling, StateUnusable
 from innkeeper.runtime.facts import Note, Spent
 from innkeeper.runtime.messages import Kind, Request, Usage
 from innkeeper.runtime.price import Price
@@ -106,10 +106,15 @@ class Spending:
             SpendingCeiling: A ceiling or the caller's own limit leaves no room for it, or its cost has no bound.
         """
         most = self.most(request, model, answer_tokens_at_most)
+        if request.max_cost is not None and (most is None or most > request.max_cost):
+            raise self._above_the_callers_ceiling(request.max_cost, model, most)
         ticket = self._set_aside(request, model, most)
         bill = Bill(request, model.price)
         try:
             yield bill
+        except InnkeeperError as error:
+            error.numbers["cost"] = bill.usage.cost or 0.0  # so that the next candidate is left with less
+            raise
         finally:
             self._settle(ticket, request, model, bill.usage)
 
@@ -203,6 +208,16 @@ class Spending:
             spent = self._book.of_day(day.isoformat())
             self._book.forget((day - timedelta(days=KEEP_DAYS)).isoformat())
             self._purse.begin(day.isoformat(), spent)
+
+    def _above_the_callers_ceiling(self, left: float, model: Model, most: float | None) -> SpendingCeiling:
+        costs = "has no price" if most is None else f"may cost {_told(most)} {self._purse.ceilings.currency}"
+        return SpendingCeiling(
+            f"{model.id} is not asked: it {costs}, and this request may cost {_told(left)} more at most. Raise its "
+            "max_cost, lower its max_tokens, or name a model that runs here.",
+            param="max_cost",
+            most=most,
+            ceiling=left,
+        )
 
     def _refusal(self, model: Model, short: Short, most: float) -> SpendingCeiling:
         currency, resets_in_s = self._purse.ceilings.currency, self._resets_in_s()
