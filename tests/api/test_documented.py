@@ -15,6 +15,7 @@ from innkeeper.api.ollama_routes import ollama_routes
 from innkeeper.api.openai_routes import openai_routes
 from innkeeper.api.operator_routes import operator_routes
 from innkeeper.api.options import ApiOptions
+from innkeeper.api.responses_routes import responses_routes
 from innkeeper.runtime.wire.hints import Hints
 from tests.api.doubles import ScriptedRuntime
 
@@ -32,6 +33,7 @@ async def test_every_route_is_on_the_page() -> None:
             *hearing_routes(house),
             *ollama_routes(house),
             *anthropic_routes(house),
+            *responses_routes(house),
             *operator_routes(runtime, options, lambda: b""),
         )
         for method in (route.methods or set()) - {"HEAD"}

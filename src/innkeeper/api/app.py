@@ -27,6 +27,7 @@ from innkeeper.api.operator_routes import operator_routes
 from innkeeper.api.options import ApiOptions
 from innkeeper.api.port import Runtime
 from innkeeper.api.presence import Presence
+from innkeeper.api.responses_routes import responses_routes
 from innkeeper.api.shapes import error_document_for
 from innkeeper.runtime.errors import InnkeeperError
 from innkeeper.runtime.wire.format import ErrorDocument, error_body
@@ -73,6 +74,7 @@ def create_app(
         *hearing_routes(house),
         *ollama_routes(house),
         *anthropic_routes(house),
+        *responses_routes(house),
     ]
     inside = Starlette(
         routes=[*asking, *operator_routes(runtime, options, metrics_text)],
