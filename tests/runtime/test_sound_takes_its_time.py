@@ -17,4 +17,5 @@ def test_a_recording_of_hours_is_heard_to_its_end_although_another_model_could_a
     choice = Choice(("ear", "cloud"), "it hears", "ear", due, ())
     request = Request("r-1", Kind.TRANSCRIPTION, {"file": "talk.mp3"}, streams=streams)
     first, second = Chain(choice, request, Limits(silence_s=1, stuck_s=1, whole_answer_s=1), seconds=lambda: 0.0)
+    assert first.silence_s == HEARD_WITHIN_S
     assert (first.first_words_within_s, second.first_words_within_s) == (HEARD_WITHIN_S, HEARD_WITHIN_S)

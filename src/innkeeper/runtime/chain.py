@@ -85,7 +85,8 @@ class Chain:
                 first_words_s = min(first_words_s, max(share_s, 2 * reading_s))
         if request.max_cost is not None:
             request = replace(request, max_cost=max(0.0, request.max_cost - self._spent))
-        return Attempt(model, request, left_s, first_words_s, self._began(model))
+        silence_s = HEARD_WITHIN_S if request.kind is Kind.TRANSCRIPTION else limits.silence_s
+        return Attempt(model, request, left_s, first_words_s, silence_s, self._began(model))
 
     def _began(self, model: str) -> Began:
         choice = self.choice
@@ -128,6 +129,8 @@ class Attempt:
     """For memory and a slot."""
     first_words_within_s: float
     """From the lease to the first words."""
+    silence_s: float
+    """Between two pieces of it."""
     began: Began
     """What the answer begins with, but for the times, which are not known yet."""
     has_spoken: bool = False

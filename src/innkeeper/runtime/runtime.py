@@ -111,7 +111,7 @@ class Runtime:
                     async with self._lease(attempt) as lease:  # reside
                         self.journal.record(facts.Leased(request.id, attempt.model, lease.waited_s, lease.load_s))
                         async with (
-                            Silence(attempt.model, self._limits.silence_s) as silence,
+                            Silence(attempt.model, attempt.silence_s) as silence,
                             aclosing(lease.engine.run(silence.heard_by(attempt.request))) as chunks,  # run
                         ):
                             first = await attempt.first_of(chunks)
