@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from innkeeper.cli.invocation import show
 from innkeeper.cli.opening import Opening, screen
 from innkeeper.client.operator import Operator, Words
 from innkeeper.discovery.found import Found, LeftOut
+from innkeeper.discovery.servers import FoundServer
 from innkeeper.runtime.catalog import Model
 from innkeeper.runtime.engine import Footprint, Sizing
 from innkeeper.runtime.errors import ServerAbsent
@@ -27,6 +29,8 @@ from innkeeper.runtime.messages import Kind
 from innkeeper.settings.values import CONSENT
 from tests.api.doubles import Door
 from tests.cli.command import CommandLine
+from tests.doubles.ollama_server import OllamaServer
+from tests.doubles.served import serving
 from tests.ggufs import write_llama
 
 GIB = 1024**3
@@ -71,6 +75,13 @@ class TestScreen:
         assert "No model was found." in told
         assert "Put a GGUF file into /inn/models" in told
         assert re.search(r"next +innkeeper pull \S+/\S+:\S+$", told, re.MULTILINE)
+
+    def test_another_model_server_is_offered(self, capsys: pytest.CaptureFixture[str]) -> None:
+        ollama = FoundServer("ollama", "Ollama", "http://127.0.0.1:11434", ("llama3.2:3b",))
+        show(screen(replace(opening("narrator"), servers=(ollama,))))
+        told = capsys.readouterr().out
+        assert "Ollama answers at http://127.0.0.1:11434 with 1 model." in told
+        assert '[models."llama3.2:3b"]' in told
 
     def test_a_model_that_cannot_be_sized_is_told_and_not_recommended(self, capsys: pytest.CaptureFixture[str]) -> None:
         show(screen(opening("bad", "good", troubles={"bad": "its file is gone"})))
@@ -193,6 +204,24 @@ class TestDoctor:
     async def test_a_running_server_is_recognised(self, innkeeper: CommandLine, server: Door) -> None:
         told = await asyncio.to_thread(innkeeper, "doctor")
         assert f"an Innkeeper 0.1.0 is running at 127.0.0.1:{server.port}" in told.out
+
+    async def test_other_model_servers_are_offered_with_the_lines_that_use_them(self, innkeeper: CommandLine) -> None:
+        ollama = OllamaServer()
+        async with serving(ollama):
+            innkeeper.set({"INNKEEPER_OLLAMA__URL": ollama.url})
+            told = await asyncio.to_thread(innkeeper, "doctor")
+
+        assert re.search(rf"^ok +Ollama +Ollama answers at {ollama.url} with 1 model$", told.out, re.MULTILINE)
+        assert '[models."tiny:latest"]' in told.out
+
+    def test_one_that_a_model_needs_and_that_does_not_answer_is_noted(self, innkeeper: CommandLine) -> None:
+        (innkeeper.folder / "innkeeper.toml").write_text(
+            '[ollama]\nurl = "http://127.0.0.1:9"\n[models.m]\nengine = "ollama"\n'
+        )
+        told = innkeeper("doctor")
+
+        assert re.search(r"^note +ollama +does not answer at http://127\.0\.0\.1:9", told.out, re.MULTILINE)
+        assert "ollama serve" in told.out
 
     def test_a_port_that_nobody_has_is_free(self, innkeeper: CommandLine) -> None:
         with closing(socket.create_server(("127.0.0.1", 0))) as other:

@@ -17,9 +17,10 @@ from typing import Final
 
 from innkeeper.cli.fits import fitting, in_words
 from innkeeper.cli.invocation import Invocation
-from innkeeper.cli.opening import sizes
+from innkeeper.cli.opening import servers_here, sizes, uses
 from innkeeper.cli.rooms import rooms_of
 from innkeeper.client.operator import Operator
+from innkeeper.runtime.elsewhere import elsewhere
 from innkeeper.runtime.engines.cores import usable_cores
 from innkeeper.runtime.engines.llama_server import LlamaServer
 from innkeeper.runtime.engines.tether import OOM_SCORE
@@ -65,6 +66,7 @@ def examine(invocation: Invocation) -> Iterator[Finding]:
     yield from _memory(loaded.settings)
     yield from _engines(loaded)
     yield from _speech(loaded.settings)
+    yield from _servers(loaded.settings)
     yield _home(loaded.settings.home)
     yield _learned(loaded.settings.home)
     yield _models_disk(loaded.settings.models_dir)
@@ -164,6 +166,21 @@ def _speech(settings: Settings) -> Iterator[Finding]:
         yield Finding(Verdict.NOTE, "voices", "are told by their loudness", "innkeeper pull whisper:voice")
     else:
         yield Finding(Verdict.FINE, "voices", f"are told by {voice.name}")
+
+
+def _servers(settings: Settings) -> Iterator[Finding]:
+    """Other model servers of this machine: offered where they answer, missed only where a model needs one."""
+    here = {server.engine: server for server in servers_here(settings)}
+    for server in here.values():
+        unused = server.models and not uses(settings, server.engine)
+        fix = f"To use one, in innkeeper.toml:\n{server.offer}" if unused else ""
+        yield Finding(Verdict.FINE, server.title, server.told, fix)
+    for engine, url, fix in (
+        ("ollama", settings.ollama.url, "Start it: ollama serve"),
+        ("lmstudio", settings.lmstudio.url, "Start its server: lms server start"),
+    ):
+        if engine not in here and uses(settings, engine) and elsewhere(url) is None:
+            yield Finding(Verdict.NOTE, engine, f"does not answer at {url}, and models need it", fix)
 
 
 def _home(home: Path) -> Finding:

@@ -15,12 +15,15 @@ from innkeeper.cli.fits import Room, fitting, in_words
 from innkeeper.cli.inn import amounts
 from innkeeper.cli.rooms import rooms_of
 from innkeeper.discovery.found import Found
+from innkeeper.discovery.servers import FoundServer, find_servers
 from innkeeper.runtime.catalog import Catalog, Model
+from innkeeper.runtime.elsewhere import elsewhere
 from innkeeper.runtime.engine import Adapter, Footprint
 from innkeeper.runtime.errors import InnkeeperError
 from innkeeper.runtime.messages import Kind
 from innkeeper.runtime.sizes import told
 from innkeeper.settings.load import Loaded
+from innkeeper.settings.values import Settings
 
 MOST_MODELS_SHOWN = 12
 MOST_PROBLEMS_SHOWN = 3
@@ -40,6 +43,8 @@ class Opening:
     found: Found
     address: str
     models_dir: str
+    servers: tuple[FoundServer, ...] = ()
+    """Other programs here whose models could be used, and are not yet."""
     before_commands: str = ""
     """What has to stand before a command in another terminal, so that it finds this server."""
 
@@ -58,8 +63,20 @@ def opening(loaded: Loaded, found: Found, catalog: Catalog, adapters: Mapping[st
         found,
         f"http://{host}:{settings.port}",
         str(settings.models_dir),
+        tuple(server for server in servers_here(loaded.settings) if not uses(settings, server.engine)),
         f"INNKEEPER_PORT={settings.port} " if loaded.origin(("port",)).startswith("command line") else "",
     )
+
+
+def servers_here(settings: Settings) -> Iterator[FoundServer]:
+    """The model servers of this machine that answer where the settings expect them."""
+    urls = {"ollama": settings.ollama.url, "lmstudio": settings.lmstudio.url}
+    return find_servers({engine: url for engine, url in urls.items() if elsewhere(url) is None})
+
+
+def uses(settings: Settings, engine: str) -> bool:
+    """Whether a model of that engine is in the settings."""
+    return any(model.engine == engine for model in settings.models.values())
 
 
 def sizes(catalog: Catalog, adapters: Mapping[str, Adapter]) -> tuple[dict[str, Footprint], dict[str, str]]:
@@ -87,6 +104,7 @@ def screen(shown: Opening) -> RenderableType:
         Text(),
         *((_models(shown), Text(), _lines(_fits(shown))) if shown.models else (_nothing(shown),)),
         _lines(_left_out(shown)),
+        _lines(_servers(shown)),
         Text(),
         _lines(_next(shown)),
         Text(),
@@ -155,6 +173,12 @@ def _left_out(shown: Opening) -> Iterator[Line]:
     others = [f"{left.path}: {left.why}" for left in shown.found.left_out if left.path not in in_catalog]
     for left_out in _at_most(MOST_PROBLEMS_SHOWN, others):
         yield "left out", "yellow", left_out
+
+
+def _servers(shown: Opening) -> Iterator[Line]:
+    for server in shown.servers:
+        if server.models:
+            yield "found", "dim", f"{server.told}. To use one, in innkeeper.toml:\n{server.offer}"
 
 
 def _at_most(count: int, lines: Sequence[str]) -> Iterator[str]:
