@@ -29,6 +29,7 @@ from innkeeper.runtime.errors import (
     PromptTooLong,
 )
 from innkeeper.runtime.memory.learned import Learned
+from innkeeper.runtime.memory.trial import try_out
 from innkeeper.runtime.messages import Kind
 from tests.doubles.ollama_server import OllamaServer, Pulled
 from tests.doubles.served import serving
@@ -385,6 +386,17 @@ class TestSizes:
             await adapter.close()
 
         assert (before.sizing, after.sizing, after.bytes) == (Sizing.ESTIMATED, Sizing.LEARNED, {"ram": 105})
+
+    async def test_it_can_be_measured_like_any_other(self, tmp_path: Path) -> None:
+        double = OllamaServer()
+        model = Model("ours", "ollama", TEXT, source="tiny", context=64)
+        async with serving(double):
+            adapter = Ollama(double.url, Placing(is_here=True), learned=Learned(tmp_path / "learned.sqlite"))
+            trial = await try_out(adapter, model, lambda _: None, lambda: 0.0)
+            await adapter.close()
+
+        assert (trial.holding.peak, trial.learned.sizing) == ({"ram": 1_000_000 + 64 * 100}, Sizing.LEARNED)
+        assert trial.prompt_tokens in range(48, 65)
 
     def test_an_unknown_option_is_refused_with_the_nearest_name(self) -> None:
         with pytest.raises(BadSettings, match="Did you mean 'num_gpu'"):

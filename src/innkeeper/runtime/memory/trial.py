@@ -52,7 +52,7 @@ async def try_out(adapter: Adapter, model: Model, tell: Callable[[str], None], s
         LoadFailed: It does not become ready.
         EngineFailed: What it holds cannot be read on this machine, or its context cannot be filled.
     """
-    expected = adapter.footprint(model)
+    expected = await asyncio.to_thread(adapter.footprint, model)  # it may ask a server
     engine = adapter.engine(model)
     try:
         tell("loading")
@@ -73,8 +73,9 @@ async def try_out(adapter: Adapter, model: Model, tell: Callable[[str], None], s
         await engine.stop()
     if holding is None:
         raise EngineFailed(f"What {model.id} holds cannot be read on this machine.")
-    adapter.learn(model, engine, holding)
-    return Trial(expected, holding, adapter.footprint(model), ready_s - began_s, tokens, done_s - ready_s)
+    await asyncio.to_thread(adapter.learn, model, engine, holding)
+    learned = await asyncio.to_thread(adapter.footprint, model)
+    return Trial(expected, holding, learned, ready_s - began_s, tokens, done_s - ready_s)
 
 
 async def _most_words(engine: Engine, model: Model) -> int:
