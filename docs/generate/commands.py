@@ -37,7 +37,7 @@ def _command(command: Any, words: str) -> Iterator[str]:
         yield f"- `{one.metavar}`: {one.help}"
     for one in options:
         spelled = ", ".join(f"`{word}`" for word in one.opts)
-        told = "" if one.default in (None, False) else f" Default {one.default:g}."
+        told = "" if one.default in (None, False) else f" Default {one.default}."
         yield f"- {spelled}: {one.help}{told}"
     if arguments or options:
         yield ""

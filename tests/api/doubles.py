@@ -183,7 +183,9 @@ class ScriptedRuntime:
         self.told.append(("explain", request))
         first = OptionView(NARRATOR, self.state, 1.0, 3.5, 0.0, 3.0, 0.4, 0.1, 0.9, 0.0, "")
         other = OptionView("tiny/other", "cold", 0.35, None, None, None, None, None, None, 0.0, "it is too bad")
-        return Explanation((NARRATOR,), "it was asked for", NARRATOR, "story", 5.0, "the target", None, (first, other))
+        return Explanation(
+            NARRATOR, (NARRATOR,), "it was asked for", NARRATOR, "story", 5.0, "the target", None, (first, other)
+        )
 
     async def load(self, model: str, /) -> None:
         self.told.append(("load", model))

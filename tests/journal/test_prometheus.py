@@ -74,9 +74,21 @@ class TestARequest:
         seen = after(*a_whole_request("r-1"))
         assert [
             seen["innkeeper_wait_seconds_sum{model=narrator}"],
-            seen["innkeeper_first_words_seconds_sum{model=narrator,task=story}"],
+            seen["innkeeper_first_words_seconds_sum{model=narrator,start=warm,task=story}"],
             seen["innkeeper_request_seconds_sum{kind=chat,model=narrator}"],
         ] == [0.5, 0.75, 1.5]
+
+    def test_its_first_words_are_held_against_their_target_and_cold_ones_apart(self) -> None:
+        seen = after(
+            FirstWords("r-1", "narrator", "story", 4.0, 3.0, 5.0),
+            FirstWords("r-2", "narrator", "story", 9.0, 8.0, 5.0),
+            FirstWords("r-3", "small", "story", 1.0, 0.0, 5.0, "narrator", 0.8),
+        )
+
+        assert seen["innkeeper_first_words_seconds_count{model=narrator,start=cold,task=story}"] == 2
+        assert seen["innkeeper_first_words_due_total{in_time=no,model=narrator,task=story}"] == 1
+        assert seen["innkeeper_first_words_due_total{in_time=yes,model=narrator,task=story}"] == 1
+        assert seen["innkeeper_stood_in_total{in_place_of=narrator,model=small}"] == 1
 
     def test_its_tokens_are_added_up_by_part(self) -> None:
         seen = after(*a_whole_request("r-1"), *a_whole_request("r-2"))

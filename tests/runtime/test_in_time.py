@@ -145,7 +145,7 @@ class TestACallerWhoDoesNotWait:
                 await answer(inn, question(STORY, waits=False))
 
             assert raised.value.retry_after_s == 60.0
-            assert "It is being loaded." in raised.value.message
+            assert "deep is being loaded." in raised.value.message
             assert state(inn, "deep") is State.LOADING
 
     async def test_is_answered_by_the_right_one_that_is_free(self, open_inn: OpenInn) -> None:
@@ -169,10 +169,12 @@ class TestANamedModel:
 class TestAModelThatNeverFits:
     async def test_is_stood_in_for_with_its_name_and_the_quality(self, open_inn: OpenInn) -> None:
         async with open_inn(PRIMARY, deep(size=5_000), default="primary") as inn:
+            await inn.runtime.load("primary")
             first = await began(inn, question(STORY))
 
-            assert (first.model, first.requested) == ("primary", "deep")
-            assert first.because.endswith("deep could not (budget_too_small)")
+            assert (first.model, first.requested, first.quality) == ("primary", "deep", 0.8)
+            assert "; deep cannot answer (budget_too_small): primary answers in its place" in first.because
+            assert attempts(inn) == []  # what is known needs no try
 
 
 class TestAnEngineThatHangs:

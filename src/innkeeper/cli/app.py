@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from innkeeper.cli import doctor, keys, measure, models, ps, pull, show_settings, story, talk, up, why
+from innkeeper.cli import doctor, keys, measure, models, ps, pull, report, show_settings, story, talk, up, why
 from innkeeper.cli.invocation import of_this_process
 
 
@@ -31,6 +31,7 @@ def build() -> typer.Typer:
     app.command("pull")(pull.pull)
     app.command("measure")(measure.measure)
     app.command("why")(why.why)
+    app.command("report")(report.report)
     app.command("story")(story.story)
     app.command("doctor")(doctor.doctor)
     app.command("settings")(show_settings.settings)

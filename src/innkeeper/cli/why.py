@@ -58,14 +58,15 @@ def _picture(told: Explanation) -> RenderableType:
         table.add_column(title, justify="left" if title == "STATE" else "right", no_wrap=True)
     table.add_column("WHY NOT", overflow="fold", style="dim")
     for option in told.options:
-        table.add_row(*_row(option, is_chosen=option.model in told.candidates[:1]))
+        table.add_row(*_row(option, is_chosen=option.model == told.answers))
     lines = [
-        Text(f"{told.candidates[0]} would answer." if told.candidates else "Nobody would answer.", "bold"),
+        Text(f"{told.answers or 'Nobody'} would answer.", "bold"),
         Text(f"Because {told.because}."),
         Text(f"First words are due within {told.due_s:g} s ({told.due_because})."),
     ]
-    if len(told.candidates) > 1:
-        lines.append(Text(f"If that fails: {', then '.join(told.candidates[1:])}."))
+    others = [model for model in told.candidates if model != told.answers]
+    if others:
+        lines.append(Text(f"Also candidates, in this order: {', '.join(others)}."))
     if told.loads_next is not None:
         lines.append(Text(f"{told.loads_next} would be loaded in the background."))
     return Group(*lines, Text(), table)

@@ -69,7 +69,9 @@ class Reception:
             )
             for one in choice.options
         )
+        refused = {one.model for one in choice.options if one.is_refused}
         return Explanation(
+            answers=next((model for model in choice.candidates if model not in refused), None),
             candidates=choice.candidates,
             because=choice.because,
             right=choice.right,
@@ -129,5 +131,6 @@ class Reception:
     def _standing(self, model: str, *, is_hosted: bool) -> Standing:
         trouble = self._trouble(model)
         if trouble is not None or model not in self._residency.books.residents:
-            return Standing(model, Presence.COLD, refusal=trouble or UnknownModel(f"There is no model {model!r} yet."))
+            error = trouble or UnknownModel(f"There is no model {model!r} yet.")
+            return Standing(model, Presence.COLD, refusal=error, is_worth_a_try=True)
         return self._residency.standing(model, self._seconds(), is_hosted=is_hosted)

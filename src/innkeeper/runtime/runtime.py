@@ -206,10 +206,9 @@ class Runtime:
         self._miss(choice)
         expected = choice.expected_of(choice.right)
         wait_s = expected.wait_s if expected is not None else None
-        loading = " It is being loaded." if choice.loads_next is not None else ""
+        loading = f" {choice.loads_next} is being loaded." if choice.loads_next is not None else ""
         return NotNow(
-            f"{choice.right} cannot answer at once, nobody can stand in for it, and the request does not wait."
-            f"{loading} Ask again later, or let it wait: {choice.because}.",
+            f"Nobody can answer this now: {choice.because}.{loading} Ask again later, or let the request wait.",
             retry_after_s=wait_s,
             expected_wait_s=wait_s,
         )

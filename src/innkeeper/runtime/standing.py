@@ -53,6 +53,8 @@ class Standing:
     """The busy models that must end first where there is no room even without the idle ones."""
     refusal: InnkeeperError | None = None
     """Why it cannot answer at all now; None where it can."""
+    is_worth_a_try: bool = False
+    """Whether it is tried all the same: what stood in its way, such as a broken file, may have been mended."""
 
     @property
     def is_there(self) -> bool:

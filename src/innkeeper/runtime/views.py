@@ -122,6 +122,8 @@ class OptionView:
 class Explanation:
     """Who would answer a request at this moment, and why."""
 
+    answers: str | None
+    """The first candidate that nothing is known against; None where there is none."""
     candidates: tuple[str, ...]
     """In the order in which they are tried; empty where nobody can answer at once and the request does not wait."""
     because: str

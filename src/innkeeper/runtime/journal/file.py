@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from innkeeper.runtime.facts import Fact
 from innkeeper.runtime.journal.entry import Entry
 from innkeeper.runtime.journal.schema import migrate
 from innkeeper.runtime.journal.subjects import subjects
@@ -111,6 +112,20 @@ def story_in(file: Path, subject: str, at_most: int, before: int = sys.maxsize) 
     with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as reading:
         rows = reading.execute(query, (_storable(subject), before, at_most)).fetchall()
     return tuple(entry for row in reversed(rows) if (entry := _read(*row)) is not None)
+
+
+def facts_since(file: Path, at: float) -> Iterator[Fact]:
+    """Every fact of `file` from the moment `at` on (seconds since 1970), in the order in which they happened.
+
+    Facts of a kind that this version does not know are left out. Reads as it goes, while another one may write. Raises
+    sqlite3.Error.
+    """
+    query = "SELECT number, at, kind, fact FROM entry WHERE at >= ? ORDER BY id"
+    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as reading:
+        for row in reading.execute(query, (at,)):
+            entry = _read(*row)
+            if entry is not None:
+                yield entry.fact
 
 
 def is_broken(error: Exception) -> bool:

@@ -94,9 +94,25 @@ class PrometheusSink:
         self._first_words = _Series(
             Histogram(
                 "innkeeper_first_words_seconds",
-                "From the arrival of a request to the first piece of its answer.",
-                ("model", "task"),
+                'From the arrival of a request to the first piece of its answer; "cold" where its model had to load.',
+                ("model", "task", "start"),
                 buckets=_SECONDS,
+                registry=own,
+            )
+        )
+        self._due = _Series(
+            Counter(
+                "innkeeper_first_words_due_total",
+                "Answers by whether their first words came within the target.",
+                ("model", "task", "in_time"),
+                registry=own,
+            )
+        )
+        self._stood_in = _Series(
+            Counter(
+                "innkeeper_stood_in_total",
+                "Answers of a model that stood in for the right one.",
+                ("model", "in_place_of"),
                 registry=own,
             )
         )
@@ -161,8 +177,8 @@ class PrometheusSink:
                 self._open[request] = (kind, self._tasks.label(task))
             case Leased(_, model, waited_s, _):
                 self._waits.of(self._models.learn(model)).observe(waited_s)
-            case FirstWords(_, model, task, after_s):
-                self._first_words.of(self._models.learn(model), self._tasks.label(task)).observe(after_s)
+            case FirstWords():
+                self._count_first_words(fact)
             case AttemptFailed(_, model, code, _):
                 self._failed_attempts.of(self._models.learn(model), code).inc()
             case Finished():
@@ -184,6 +200,14 @@ class PrometheusSink:
 
     def close(self) -> None:
         """Nothing to finish: the numbers are in memory."""
+
+    def _count_first_words(self, fact: FirstWords) -> None:
+        model, task = self._models.learn(fact.model), self._tasks.label(fact.task)
+        self._first_words.of(model, task, "cold" if fact.load_s else "warm").observe(fact.after_s)
+        if fact.target_s is not None:
+            self._due.of(model, task, "yes" if fact.after_s <= fact.target_s else "no").inc()
+        if fact.in_place_of is not None:
+            self._stood_in.of(model, self._models.learn(fact.in_place_of)).inc()
 
     def _count_ending(self, fact: Finished) -> None:
         kind, task = self._open.pop(fact.request, ("", ""))

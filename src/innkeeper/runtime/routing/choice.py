@@ -59,6 +59,8 @@ class Option:
     """What it costs that this one answers, in seconds of waiting; None where it cannot be chosen."""
     skipped: str = ""
     """Why it is not chosen; empty for the one that is."""
+    is_refused: bool = False
+    """Whether it cannot answer at all now."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,7 @@ class _Weighing:
             return self._of((right, *shown), route.candidates if self.question.waits else (name,), route.because)
         others = [self._other(one) for one in self.able if one.id != name]
         best = min((one for one in (right, *others) if one.cost_s is not None), key=_cost, default=None)
-        if standing.refusal is not None:
+        if standing.refusal is not None and (best is None or standing.is_worth_a_try):
             return self._of((right, *others), self._chain(right, others), route.because)
         if best is None:
             return self._nobody(right, standing, others)
@@ -104,7 +104,7 @@ class _Weighing:
     def _right(self, model: Model, standing: Standing) -> Option:
         quality = _said_quality(model, self.route)
         if standing.refusal is not None:
-            return Option(model.id, quality, skipped=f"cannot answer ({standing.refusal.code})")
+            return Option(model.id, quality, skipped=f"cannot answer ({standing.refusal.code})", is_refused=True)
         expected = self.timing.expected(standing, self.question.prompt_tokens)
         if not self._is_allowed(standing):
             return Option(
@@ -139,7 +139,7 @@ class _Weighing:
             )
         standing = self.standing_of(model.id)
         if standing.refusal is not None:
-            return Option(model.id, quality, skipped=f"cannot answer ({standing.refusal.code})")
+            return Option(model.id, quality, skipped=f"cannot answer ({standing.refusal.code})", is_refused=True)
         is_hosted = standing.presence is Presence.HOSTED
         if not (self.worth.may_overflow if is_hosted else self.worth.may_substitute):
             return Option(model.id, quality, skipped="the settings let none of its sort stand in")
@@ -167,7 +167,7 @@ class _Weighing:
     def _yielding(self, right: Option, standing: Standing, best: Option, others: list[Option]) -> Choice:
         assert best.cost_s is not None, "an option that was chosen has its cost"
         rent_s, price_s = best.cost_s, self._price_s(standing)
-        is_cold = standing.presence is Presence.COLD
+        is_cold = standing.presence is Presence.COLD and standing.refusal is None
         is_bought = price_s == 0.0 or self.owed_s.get(right.model, 0.0) + rent_s >= price_s
         loads = right.model if is_cold and (is_bought or not self.question.waits) else None
         passed = self._why_right_is_passed(right, standing)
