@@ -28,6 +28,7 @@ from innkeeper.runtime.engine import Adapter, ForeignAdapter
 from innkeeper.runtime.engines.echo import Echo
 from innkeeper.runtime.engines.hosted import Hosted
 from innkeeper.runtime.engines.hosted_attempt import House
+from innkeeper.runtime.engines.lexical import Lexical
 from innkeeper.runtime.engines.llama_cpp import LlamaCpp
 from innkeeper.runtime.engines.llama_server import LlamaServer
 from innkeeper.runtime.engines.lmstudio import LmStudio
@@ -135,7 +136,7 @@ def adapters(loaded: Loaded, note: Note = _unheard) -> dict[str, Adapter]:
         _placing(loaded.settings.ollama.url, loaded.settings.ollama.holds_our_memory),
         learned=learned,
     )
-    every = (llama_cpp, ollama, _lmstudio(loaded), whisper, _hosted(loaded, note), Echo())
+    every = (llama_cpp, ollama, _lmstudio(loaded), whisper, _hosted(loaded, note), Lexical(), Echo())
     return {adapter.name: adapter for adapter in every}
 
 

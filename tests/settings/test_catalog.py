@@ -125,3 +125,9 @@ class TestSearch:
         assert [(left.path.name, left.why) for left in result.left_out] == [
             ("gone.gguf", "cannot be read: No such file or directory")
         ]
+
+
+class TestLexical:
+    def test_a_lexical_model_needs_no_file_and_makes_vectors(self) -> None:
+        (model,) = catalog_of(settings(models={"words": {"engine": "lexical"}}), Found())
+        assert (model.engine, model.kinds, model.file) == ("lexical", frozenset({Kind.EMBEDDING}), None)

@@ -24,6 +24,9 @@ HOSTED: Final = "hosted"
 SPEAKS: Final = frozenset({Kind.CHAT, Kind.COMPLETION})
 """What a model is taken to do of which nothing is known."""
 
+_KINDS_OF: Final = {"lexical": frozenset({Kind.EMBEDDING})}
+"""What engines do whose models have no file to say it."""
+
 ONLY_READS: Final = frozenset({Kind.EMBEDDING, Kind.RERANK})
 """What a model does that writes no text."""
 
@@ -97,7 +100,7 @@ def _model(model_id: str, entry: ModelSettings, file: Path | None, found: Found,
     provider = settings.hosted.get(entry.provider) if entry.provider is not None else None
     told = found.of_file(file) if file is not None else None
     named = frozenset(Kind(kind) for kind in entry.kinds) if entry.kinds is not None else None
-    kinds = named or (told.kinds if told else SPEAKS)
+    kinds = named or (told.kinds if told else _KINDS_OF.get(entry.engine, SPEAKS))
     return Model(
         id=model_id,
         engine=told.engine if told is not None and not entry.names_engine else entry.engine,

@@ -154,8 +154,8 @@ class ModelSettings(Section):
 
     engine: str = "llama_cpp"
     """What runs it: `"llama_cpp"` for GGUF files, `"whisper"` for Whisper's ggml files, `"ollama"` and `"lmstudio"` for
-    models inside those servers, `"hosted"` for an API elsewhere, `"echo"` to try things out without a model. Not given:
-    what its file is."""
+    models inside those servers, `"hosted"` for an API elsewhere, `"lexical"` for vectors without a model, `"echo"` to
+    try things out. Not given: what its file is."""
 
     file: Path | None = None
     """The model file, the first part of a split one; not absolute: below `models_dir`."""

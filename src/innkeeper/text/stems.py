@@ -17,7 +17,7 @@ _RUN: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]{2,}")
 """Scripts that are written without spaces: Chinese, Japanese, Thai."""
 _GROUPED: Final = re.compile(r"(?<=\d),(?=\d{3}\b)")
 _LONGEST_WORD: Final = 64
-_WORDS_REMEMBERED: Final = 50_000
+_WORDS_REMEMBERED: Final = 30_000
 
 
 def words_of(folded_text: str) -> list[str]:

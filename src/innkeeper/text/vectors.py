@@ -27,7 +27,7 @@ _PIECE_WEIGHT: Final = 0.5
 """Of all pieces of a word together, against the word itself."""
 _PAIR_WEIGHT: Final = 0.5
 _STOP_WEIGHT: Final = 0.05
-_WORDS_REMEMBERED: Final = 20_000
+_WORDS_REMEMBERED: Final = 4_000
 
 _Places = tuple[tuple[int, float], ...]
 """Where a feature is added, and how much of it."""
