@@ -229,11 +229,12 @@ def runtime_of(settings: Settings, catalog: Catalog, engines: Mapping[str, Adapt
         seconds=seconds,
         longest_load_s=queue.longest_load_s,
     )
+    hosted = next((adapter for adapter in engines.values() if isinstance(adapter, Hosted)), None)
     reception = Reception(
         residency,
         vocabulary=read_vocabulary(),
         seconds=seconds,
-        trouble=keeper.trouble,
+        trouble=lambda model: keeper.trouble(model) or (hosted.refusal(model) if hosted is not None else None),
         targets=targets_of(settings.targets),
         worth=settings.routing.worth(),
     )
@@ -261,7 +262,7 @@ def runtime_of(settings: Settings, catalog: Catalog, engines: Mapping[str, Adapt
         limits=Limits(queue.longest_wait_s, queue.longest_silence_s, queue.longest_answer_s),
         seconds=seconds,
         version=version("innkeeper"),
-        spending=next((adapter.spending for adapter in engines.values() if isinstance(adapter, Hosted)), None),
+        spending=hosted.spending if hosted is not None else None,
     )
 
 

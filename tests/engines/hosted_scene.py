@@ -52,6 +52,7 @@ class Scene:
 
     async def engine(self, model: Model = CLOUD) -> HostedEngine:
         """Started."""
+        self.hosted.footprint(model)  # as the keeper does, before anything is loaded
         engine = self.hosted.engine(model)
         await engine.start()
         return engine

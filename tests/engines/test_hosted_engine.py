@@ -330,7 +330,7 @@ class TestLeavingAProviderAlone:
             assert "Look at the network" in error.message
 
         assert isinstance(await refusal(scene), ProviderPaused)
-        assert scene.hosted.refusal(CLOUD) is not None
+        assert scene.hosted.refusal("cloud") is not None
 
     async def test_never_for_a_caller_who_was_wrong_or_left(self, scene: Scene) -> None:
         engine = await scene.engine()
@@ -340,7 +340,7 @@ class TestLeavingAProviderAlone:
             async with aclosing(engine.run(chat("one two", streams=True))) as chunks:
                 await anext(chunks)
 
-        assert scene.hosted.refusal(CLOUD) is None
+        assert scene.hosted.refusal("cloud") is None
 
 
 class TestMoney:

@@ -13,6 +13,7 @@ from innkeeper.runtime.catalog import Bytes, Catalog, Model, Option
 from innkeeper.runtime.chain import Limits
 from innkeeper.runtime.engine import Adapter, ForeignAdapter
 from innkeeper.runtime.engines.echo import Echo, Sleep
+from innkeeper.runtime.errors import InnkeeperError
 from innkeeper.runtime.facts import Fact
 from innkeeper.runtime.journal.journal import Journal
 from innkeeper.runtime.memory.pools import Ceiling, PoolReading
@@ -90,6 +91,7 @@ def open_inn() -> OpenInn:
         more: Bytes | None = None,
         foreign: tuple[ForeignAdapter, ...] = (),
         also: tuple[Adapter, ...] = (),
+        trouble: Callable[[str], InnkeeperError | None] = lambda _: None,
         ram: PoolReading = RAM,
         targets: Targets | None = None,
         worth: Worth | None = None,
@@ -128,7 +130,7 @@ def open_inn() -> OpenInn:
                 residency,
                 vocabulary=read_vocabulary(),
                 seconds=lambda: now[0],
-                trouble=keeper.trouble,
+                trouble=lambda model: keeper.trouble(model) or trouble(model),
                 targets=targets,
                 worth=worth,
             ),

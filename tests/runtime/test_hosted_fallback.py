@@ -56,6 +56,12 @@ def attempts(inn: Inn) -> list[tuple[str, str]]:
     return [(fact.model, fact.code) for fact in inn.facts() if isinstance(fact, facts.AttemptFailed)]
 
 
+def skipped(inn: Inn, model: str, text: str) -> str | None:
+    """Why `innkeeper why` says that the model would not be asked."""
+    options = inn.runtime.explain(question(text)).options
+    return next(option.skipped for option in options if option.model == model)
+
+
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     async with hosted_scene(tmp_path, retries=0) as opened:
@@ -88,7 +94,7 @@ class TestWhenTheLocalModelFails:
             for number in range(6):
                 assert await who_answers(inn, question(request_id=f"r-{number}")) == "cloud"
 
-        assert scene.hosted.refusal(CLOUD) is None
+        assert scene.hosted.refusal("cloud") is None
 
 
 class TestWhenTheHostedModelFails:
@@ -139,6 +145,23 @@ class TestWhenTheHostedModelFails:
                 assert await who_answers(inn, question(request_id=f"r-{number}")) == "primary"
 
         assert len(scene.sent()) == 1
+
+    async def test_it_is_skipped_with_the_reason_and_the_time_left(self, open_inn: OpenInn, scene: Scene) -> None:
+        scene.server.faults = [NO_KEY]
+        refusal = scene.hosted.refusal
+        async with open_inn(PRIMARY, GREEK_CLOUD, default="primary", also=(scene.hosted,), trouble=refusal) as inn:
+            await who_answers(inn)
+
+            assert skipped(inn, "cloud", "Πού πάμε;") == "cannot answer (provider_paused) for another 600 s"
+
+    async def test_it_is_skipped_until_midnight_when_the_money_of_the_day_is_spent(
+        self, open_inn: OpenInn, tmp_path: Path
+    ) -> None:
+        async with (
+            hosted_scene(tmp_path, Ceilings("USD", per_day=0.0)) as scene,
+            open_inn(PRIMARY, CLOUD, default="primary", also=(scene.hosted,), trouble=scene.hosted.refusal) as inn,
+        ):
+            assert skipped(inn, "cloud", "good evening") == "cannot answer (spending_ceiling) for another 43200 s"
 
     @pytest.mark.parametrize("fault", [NO_KEY, FULL])
     async def test_named_by_its_caller_it_fails_with_what_to_do(

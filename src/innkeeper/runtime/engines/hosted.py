@@ -11,7 +11,7 @@ from innkeeper.runtime.engines.hosted_drift import Drift
 from innkeeper.runtime.engines.hosted_engine import HostedEngine, refuse_to_send
 from innkeeper.runtime.engines.hosted_link import Link
 from innkeeper.runtime.engines.provider import Provider
-from innkeeper.runtime.errors import EngineMissing, ProviderPaused
+from innkeeper.runtime.errors import EngineMissing, ProviderPaused, SpendingCeiling
 from innkeeper.runtime.spending.spending import Spending
 
 
@@ -25,6 +25,8 @@ class Hosted:
         self._links = {provider.name: Link(provider, note=house.note, seconds=house.seconds) for provider in providers}
         self._drifts: dict[tuple[str, str], Drift] = {}
         """By provider and the model's name there."""
+        self._models: dict[str, Model] = {}
+        """Those that were sized, as the catalogue has them now."""
 
     def engine(self, model: Model, context: int | None = None) -> HostedEngine:  # noqa: ARG002  # the port's
         """See `Adapter.engine`."""
@@ -40,6 +42,7 @@ class Hosted:
             EngineMissing: Its provider or its provider's key is not known.
         """
         link = self._link(model)
+        self._models[model.id] = model
         refuse_to_send(model, link)
         link.provider.check()
         return Footprint({}, Sizing.DECLARED)
@@ -60,10 +63,15 @@ class Hosted:
         """The provider of that name. It must be there."""
         return self._links[name].provider
 
-    def refusal(self, model: Model) -> ProviderPaused | None:
-        """Why the model is left alone now, and for how long; None where it may be asked."""
-        link = self._links.get(model.provider or "")
-        return link.refusal(model.id) if link is not None else None
+    def refusal(self, model_id: str) -> ProviderPaused | SpendingCeiling | None:
+        """Why a model would be refused now whatever is asked of it: it is left alone, or the money of the day is spent.
+
+        None where it may be asked, and for models that are not hosted.
+        """
+        model = self._models.get(model_id)
+        if model is None:
+            return None
+        return self._link(model).refusal(model_id) or self._house.spending.refusal(model)
 
     async def close(self) -> None:
         """Close every connection, and the book of what was spent. Safe to repeat."""

@@ -21,6 +21,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from innkeeper.runtime.catalog import Model
+from innkeeper.runtime.errors import InnkeeperError
 from innkeeper.runtime.routing.choice import Choice, Option, Question, Worth
 from innkeeper.runtime.routing.quality import quality_of
 from innkeeper.runtime.routing.router import Route
@@ -104,7 +105,7 @@ class _Weighing:
     def _right(self, model: Model, standing: Standing) -> Option:
         quality = _said_quality(model, self.route)
         if standing.refusal is not None:
-            return Option(model.id, quality, skipped=f"cannot answer ({standing.refusal.code})", is_refused=True)
+            return Option(model.id, quality, skipped=_refused(standing.refusal), is_refused=True)
         expected = self.timing.expected(standing, self.question.prompt_tokens)
         if not self._is_allowed(standing):
             return Option(
@@ -139,7 +140,7 @@ class _Weighing:
             )
         standing = self.standing_of(model.id)
         if standing.refusal is not None:
-            return Option(model.id, quality, skipped=f"cannot answer ({standing.refusal.code})", is_refused=True)
+            return Option(model.id, quality, skipped=_refused(standing.refusal), is_refused=True)
         is_hosted = standing.presence is Presence.HOSTED
         if not (self.worth.may_overflow if is_hosted else self.worth.may_substitute):
             return Option(model.id, quality, skipped="the settings let none of its sort stand in")
@@ -218,6 +219,12 @@ def _said_quality(model: Model, route: Route) -> float:
 
 def _is_free(standing: Standing) -> bool:
     return standing.is_there and standing.busy + standing.waiting < standing.slots
+
+
+def _refused(refusal: InnkeeperError) -> str:
+    """Why it cannot answer at all, and for how long where that is known."""
+    wait_s = refusal.retry_after_s
+    return f"cannot answer ({refusal.code})" + (f" for another {wait_s:.0f} s" if wait_s is not None else "")
 
 
 def _cost(option: Option) -> float:

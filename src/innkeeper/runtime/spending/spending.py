@@ -125,6 +125,14 @@ class Spending:
         answer = 0 if request.kind is Kind.EMBEDDING else most_answer_tokens(request.body, answer_tokens_at_most)
         return model.price.cost(most_prompt_tokens(request.body), answer)
 
+    def refusal(self, model: Model) -> SpendingCeiling | None:
+        """Why not even one token of `model` can be paid today; None where some can, or where it costs nothing."""
+        with suppress(StateUnusable):  # then it is found out when it is asked
+            self._turn_the_page()
+        least = model.price.cost(1, 1) if model.price is not None else 0.0
+        short = self._purse.short("", least)
+        return self._refusal(model, short, least) if short is not None else None
+
     def view(self) -> SpendingView:
         """Today's money."""
         with suppress(StateUnusable):  # then what was known last is shown
