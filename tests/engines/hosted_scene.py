@@ -8,19 +8,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from innkeeper.runtime.catalog import Model
 from innkeeper.runtime.engines.hosted import Hosted
 from innkeeper.runtime.engines.hosted_attempt import House
 from innkeeper.runtime.engines.hosted_engine import HostedEngine
 from innkeeper.runtime.engines.provider import Key, Provider
+from innkeeper.runtime.errors import InnkeeperError
 from innkeeper.runtime.facts import Fact
-from innkeeper.runtime.messages import Kind
+from innkeeper.runtime.messages import Chunk, Kind, Request
 from innkeeper.runtime.price import Price
 from innkeeper.runtime.spending.book import SpendBook
 from innkeeper.runtime.spending.purse import Ceilings
 from innkeeper.runtime.spending.spending import Spending
 from tests.doubles.hosted_server import KEY, LIMIT_TOKENS, HostedServer
 from tests.doubles.served import serving
+from tests.engines.asking import ask, chat
 
 CLOUD = Model(
     "cloud",
@@ -85,3 +89,15 @@ async def hosted_scene(folder: Path, ceilings: Ceilings | None = None, **provide
             yield Scene(server, hosted, spending, house, facts, pauses_s, now_s)
         finally:
             await hosted.close()
+
+
+async def answer(scene: Scene, request: Request | None = None) -> list[Chunk]:
+    """What the hosted model answers to that, or to three words."""
+    return await ask(await scene.engine(), request or chat("one two three", streams=True))
+
+
+async def refusal(scene: Scene, request: Request | None = None) -> InnkeeperError:
+    """The error that ends the same."""
+    with pytest.raises(InnkeeperError) as raised:
+        await answer(scene, request)
+    return raised.value

@@ -19,17 +19,13 @@ from innkeeper.runtime.errors import (
     EngineMissing,
     EngineTimedOut,
     EngineUnreachable,
-    InnkeeperError,
     InvalidRequest,
     MustStayHere,
     NotSupported,
     ProviderPaused,
     ProviderRefused,
-    SpendingCeiling,
 )
-from innkeeper.runtime.messages import Chunk, Piece, Request
-from innkeeper.runtime.price import Price
-from innkeeper.runtime.spending.purse import Ceilings
+from innkeeper.runtime.messages import Piece
 from tests.doubles.hosted_server import (
     CUT,
     FAULTY,
@@ -44,7 +40,7 @@ from tests.doubles.hosted_server import (
     full,
 )
 from tests.engines.asking import ask, chat, completion, documents, done, embedding, rest, said
-from tests.engines.hosted_scene import CLOUD, EMBEDDER, Scene, hosted_scene
+from tests.engines.hosted_scene import CLOUD, EMBEDDER, Scene, answer, hosted_scene, refusal
 
 LIMIT_S = 20.0
 
@@ -53,20 +49,6 @@ LIMIT_S = 20.0
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
     async with hosted_scene(tmp_path) as opened:
         yield opened
-
-
-async def answer(scene: Scene, request: Request | None = None) -> list[Chunk]:
-    return await ask(await scene.engine(), request or chat("one two three", streams=True))
-
-
-async def refusal(scene: Scene, request: Request | None = None) -> InnkeeperError:
-    with pytest.raises(InnkeeperError) as raised:
-        await answer(scene, request)
-    return raised.value
-
-
-def spent(scene: Scene) -> list[facts.Spent]:
-    return [fact for fact in scene.facts if isinstance(fact, facts.Spent)]
 
 
 class TestAnswers:
@@ -341,66 +323,6 @@ class TestLeavingAProviderAlone:
                 await anext(chunks)
 
         assert scene.hosted.refusal("cloud") is None
-
-
-class TestMoney:
-    async def test_what_an_answer_cost_is_a_fact(self, scene: Scene) -> None:
-        await answer(scene, replace(chat("one two three"), client="ann"))
-
-        (fact,) = spent(scene)
-        assert (fact.request, fact.model, fact.client, fact.currency) == ("request-1", "cloud", "ann", "USD")
-        assert fact.cost == pytest.approx(9e-6)
-        assert not fact.is_estimated
-
-    async def test_a_refusal_costs_nothing(self, scene: Scene) -> None:
-        scene.server.faults = [NO_KEY]
-        await refusal(scene)
-
-        assert spent(scene) == []
-        assert scene.spending.view().spent == 0.0
-
-    async def test_what_was_said_before_it_broke_off_is_charged_as_an_estimate(self, scene: Scene) -> None:
-        """C74: attempts are billed by name."""
-        scene.server.faults = [CUT]
-        error = await refusal(scene, chat("one two three four", streams=True))
-
-        (fact,) = spent(scene)
-        assert (fact.model, fact.is_estimated) == ("cloud", True)
-        assert fact.cost is not None
-        assert error.numbers["cost"] == fact.cost > 0
-
-    async def test_a_caller_who_leaves_is_charged_for_what_came(self, scene: Scene) -> None:
-        async with aclosing((await scene.engine()).run(chat("one two three", streams=True))) as chunks:
-            await anext(chunks)
-
-        assert [fact.is_estimated for fact in spent(scene)] == [True]
-        assert scene.spending.view().set_aside == 0.0
-
-    async def test_nothing_is_sent_when_the_ceiling_leaves_no_room(self, tmp_path: Path) -> None:
-        """C75"""
-        async with hosted_scene(tmp_path, Ceilings("USD", per_day=0.001)) as scene:
-            error = await refusal(scene)  # may write 8192 tokens for 2 a million
-
-            assert isinstance(error, SpendingCeiling)
-            assert scene.server.asked == []
-            assert said(await answer(scene, chat("one", max_tokens=10))) == "one"
-
-    async def test_many_at_once_do_not_pass_the_ceiling_together(self, tmp_path: Path) -> None:
-        """C75: fifty at once, of which a few can be paid."""
-        async with hosted_scene(tmp_path, Ceilings("USD", per_day=0.01)) as scene:
-            model = replace(CLOUD, price=Price(0.0, 1000.0))  # each may cost 0.002
-            engine = await scene.engine(model)
-            scene.server.gate = asyncio.Event()
-            asking = [asyncio.create_task(ask(engine, chat("one two", max_tokens=2)), name=f"{i}") for i in range(50)]
-            async with asyncio.timeout(LIMIT_S):
-                while scene.server.under_way < 5:  # noqa: ASYNC110  the double's state, not an event
-                    await asyncio.sleep(0.001)
-                scene.server.gate.set()
-                ended = await asyncio.gather(*asking, return_exceptions=True)
-
-            assert sum(isinstance(end, SpendingCeiling) for end in ended) == 45
-            assert scene.spending.view().spent == pytest.approx(0.01)
-            assert len(scene.sent()) == 5
 
 
 class TestVectors:
