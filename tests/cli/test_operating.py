@@ -34,7 +34,7 @@ class TestPs:
         assert bar.split("]")[1].strip() == "400 B of 900 B, 1.5 KiB free"
         assert titles.split() == ["MODEL", "STATE", "MEMORY", "BUSY", "IDLE", "LEAVES"]
         assert line.split() == [NARRATOR, "ready", "400", "B", "measured", "0/1", "2", "s", "5", "min"]
-        assert callers == "0 requests served, 0 waiting · up 12 s"
+        assert callers == "0 requests under way, 0 waiting · up 12 s"
 
     async def test_json_is_what_the_server_said(self, innkeeper: CommandLine, runtime: ScriptedRuntime) -> None:
         shown = await give(innkeeper, "ps", "--json")

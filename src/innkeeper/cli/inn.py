@@ -31,7 +31,7 @@ def picture(view: RuntimeView) -> RenderableType:
     for model in _ordered(view.models):
         table.add_row(*_row(model))
     callers = Text(
-        f"{_count(view.serving, 'request')} served, {view.waiting} waiting · up {duration(view.up_s)}", "dim"
+        f"{_count(view.serving, 'request')} under way, {view.waiting} waiting · up {duration(view.up_s)}", "dim"
     )
     money = [Text(spending(view.spending), "dim")] if view.spending is not None else []
     troubles = [Text(_trouble(model.id, model.trouble), "yellow") for model in view.models if model.trouble]
