@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from innkeeper.cli import doctor, keys, measure, models, ps, pull, report, show_settings, story, talk, up, why
+from innkeeper.cli import doctor, keys, measure, models, profile, ps, pull, report, show_settings, story, talk, up, why
 from innkeeper.cli.invocation import of_this_process
 
 
@@ -30,6 +30,7 @@ def build() -> typer.Typer:
     app.command("unpin")(models.unpin)
     app.command("pull")(pull.pull)
     app.command("measure")(measure.measure)
+    app.command("profile")(profile.profile)
     app.command("why")(why.why)
     app.command("report")(report.report)
     app.command("story")(story.story)
