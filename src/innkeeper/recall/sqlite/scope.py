@@ -1,8 +1,7 @@
-"""A scope as a condition on the table of passages, and as marks in the index of words."""
+"""A scope as a condition on the table of passages."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 
 from innkeeper.recall.query import Scope
@@ -33,21 +32,6 @@ def condition(scope: Scope) -> tuple[str, Arguments]:
             parts.append(f"passage.at {comparison} ?")
             arguments.append(moment)
     return " AND ".join(parts) or "TRUE", tuple(arguments)
-
-
-def marks_of(collection: str, source: str) -> str:
-    """The words that stand for a collection and a source in the index."""
-    return f"{_mark('c', collection)} {_mark('s', source)}"
-
-
-def marked(scope: Scope) -> tuple[tuple[str, ...], ...]:
-    """Groups of marks; a passage of the scope has one of every group."""
-    groups = (("c", scope.collections), ("s", scope.sources))
-    return tuple(tuple(sorted(_mark(kind, name) for name in names)) for kind, names in groups if names is not None)
-
-
-def _mark(kind: str, name: str) -> str:
-    return kind + hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
 def _places(values: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 from typing import Final
 
@@ -56,7 +57,7 @@ class VectorSearch:
         chosen = places[nearest(bits, self._sketches[places], CHOSEN)]
         return self._compared(question, chosen, where, arguments)[:at_most]
 
-    def vectors_of(self, passages: list[int], embedding: int) -> dict[int, Vectors]:
+    def vectors_of(self, passages: Sequence[int], embedding: int) -> dict[int, Vectors]:
         """The vectors of these passages, each one row, as far as they have one."""
         rows = self._database.rows(
             "SELECT passage, scale, bytes FROM vector WHERE embedding = ? AND passage IN carray(?)",

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from innkeeper.recall.marks import marked, marks_of
 from innkeeper.recall.query import Scope
-from innkeeper.recall.ranking import Scored
 from innkeeper.recall.sqlite.database import Database, numbers
-from innkeeper.recall.sqlite.scope import condition, marked, marks_of
-from innkeeper.recall.terms import Step, steps
-
-AFFORDABLE: Final = 10_000
-"""Passages whose score may be computed for one question.  Measured: benchmarks/results/recall.md."""
+from innkeeper.recall.sqlite.scope import condition
+from innkeeper.recall.terms import Step
 
 _FREQUENCIES_REMEMBERED: Final = 20_000
 
@@ -21,7 +18,7 @@ def write_words(database: Database, passage: int, collection: str, source: str, 
     """Index one passage. Raises apsw.Error."""
     database.execute(
         "INSERT INTO words (rowid, stems, marks) VALUES (?, ?, ?)",
-        (passage, " ".join(stems), marks_of(collection, source)),
+        (passage, " ".join(stems), " ".join(marks_of(collection, source))),
     )
 
 
@@ -44,30 +41,8 @@ class WordSearch:
                 self._holding[term] = found or 0
         return {term: self._holding[term] for term in terms}
 
-    def search(self, terms: Sequence[str], passages: int, scope: Scope, at_most: int, enough: int) -> Scored:
-        """The passages of the scope whose words fit best, with their BM25.
-
-        A word that is in very many passages is looked for among the newest of them only, if it must be looked for by
-        itself; where that gives fewer than `enough`, among all.
-        """
-        holding = self.holding(terms, passages)
-        found: list[tuple[int, float]] = []
-        for step in steps(terms, holding, passages, AFFORDABLE):
-            rows = min([step.at_most, *self._in_scope(scope, passages)])
-            found = self._matching(step, scope, at_most, newest=min(1.0, AFFORDABLE / max(1, rows)))
-            if len(found) < enough and rows > AFFORDABLE:
-                found = self._matching(step, scope, at_most)
-            needed = at_most if len(step.groups) > 1 else enough
-            if len(found) >= needed:
-                break
-        return found
-
-    def _in_scope(self, scope: Scope, passages: int) -> list[int]:
-        """Of each group of marks, how many passages have one."""
-        return [sum(self.holding(group, passages).values()) for group in marked(scope)]
-
-    def _matching(self, step: Step, scope: Scope, at_most: int, newest: float = 1.0) -> list[tuple[int, float]]:
-        """The best of the newest part, from 0 to 1, of all passages."""
+    def matching(self, step: Step, scope: Scope, at_most: int, newest: float) -> list[tuple[int, float]]:
+        """See `Rows.matching`."""
         match = _expression(step, scope)
         where, arguments = condition(scope)
         # First without looking at each passage: most are in most scopes, and what is not is left out afterwards.
