@@ -70,23 +70,23 @@ class Chain:
         wait_s = limits.wait_s if request.wait_at_most_s is None else request.wait_at_most_s
         left_s = max(0.0, wait_s - waited_s)
         reading_s = self._reading_s(model)
-        is_early = request.streams and request.kind is not Kind.TRANSCRIPTION
+        hears = request.kind is Kind.TRANSCRIPTION
+        is_early = request.streams and not hears
         first_words_s = limits.silence_s + STUCK * reading_s if is_early else limits.whole_answer_s
-        if request.kind is Kind.TRANSCRIPTION:
-            first_words_s = HEARD_WITHIN_S
         if behind is not None:
             left_s -= min(left_s / 2, self._needs_s(behind))
             if is_early:
                 first_words_s = min(first_words_s, max(limits.stuck_s, STUCK * reading_s))
-            if request.deadline_s is not None and self._may_be_in_time(behind):
+            if request.deadline_s is not None and not hears and self._may_be_in_time(behind):
                 until_due_s = max(0.0, request.deadline_s - waited_s)
                 share_s = until_due_s - min(until_due_s / 2, self._needs_s(behind))
                 left_s = min(left_s, max(share_s, self._wait_s(model)))
                 first_words_s = min(first_words_s, max(share_s, 2 * reading_s))
         if request.max_cost is not None:
             request = replace(request, max_cost=max(0.0, request.max_cost - self._spent))
-        silence_s = HEARD_WITHIN_S if request.kind is Kind.TRANSCRIPTION else limits.silence_s
-        return Attempt(model, request, left_s, first_words_s, silence_s, self._began(model))
+        if hears:
+            return Attempt(model, request, left_s, HEARD_WITHIN_S, HEARD_WITHIN_S, self._began(model))
+        return Attempt(model, request, left_s, first_words_s, limits.silence_s, self._began(model))
 
     def _began(self, model: str) -> Began:
         choice = self.choice

@@ -8,6 +8,9 @@
 6. The model the conversation spoke with last.
 7. The default model.
 
+Sound has no words yet: of those who know the language that is named any model here may hear it, and behind them those
+elsewhere, for when none here can.
+
 What the caller leaves open, rules 4 and 5 guess. A guess must be likelier than not, and in a conversation that has
 its model it must be rather sure. Where no model declares a task or a language, only rules 1 and 7 are left.
 """
@@ -61,7 +64,8 @@ class Route:
     language: Language | None = None
     """What its text is in; None where nothing tells it, or where nobody had to ask."""
     may_yield: bool = False
-    """Whether another model may answer for lack of time: never in a tool loop, nor for vectors."""
+    """Whether another model may answer for lack of time: never in a tool loop, nor for vectors, nor for sound whose
+    caller waits: minutes are usual there."""
 
 
 def route(request: Request, catalog: Catalog, vocabulary: Vocabulary, last: str | None = None) -> Route:
@@ -81,6 +85,8 @@ def route(request: Request, catalog: Catalog, vocabulary: Vocabulary, last: str 
     if request.model is not None:
         return _named(request, request.model, catalog, vocabulary)
     able = able_of(catalog, request.kind)
+    if request.kind is Kind.TRANSCRIPTION and able:
+        return _hearing(request, able, catalog)
     if not any(model.tasks or model.languages or model.quality for model in able):
         return replace(_default(request.kind, catalog, able), task=_task_of(request))
     stays = next((model for model in able if model.id == last), None)
@@ -143,9 +149,31 @@ class _Guess:
 def _meant(kind: Kind, text: str, vocabulary: Vocabulary) -> Meant | None:
     if kind is Kind.EMBEDDING:
         return Meant(Task.EMBEDDING, 1.0, ())
-    if kind is Kind.TRANSCRIPTION:
-        return Meant(Task.TRANSCRIPTION, 1.0, ())
     return task_of(text, vocabulary)
+
+
+def _hearing(request: Request, able: list[Model], catalog: Catalog) -> Route:
+    """Everybody who hears, those on this machine first: the others are there for failures."""
+    task, said = _task_of(request), request.body.get("language")
+    language = language_named(said) if isinstance(said, str) else None
+
+    def fit(model: Model) -> tuple[bool, ...]:
+        """To sort the best first: false before true."""
+        is_elsewhere = model.sent_to is not None or model.provider is not None
+        is_for_it = task is not None and task.value in model.tasks
+        speaks = _speaks(model, language)
+        return model.id != request.model, not speaks, is_elsewhere, not is_for_it, model.id != catalog.default
+
+    best = sorted(able, key=fit)
+    if request.model is not None:
+        because, rule = "asked for by name", Rule.NAMED
+    elif len(best) == 1:
+        because, rule = f"the only model that does {request.kind.value}", Rule.DEFAULT
+    else:
+        because, rule = f"{best[0].id} hears; those elsewhere stand behind those here", Rule.WORDS
+    candidates = tuple(model.id for model in best)
+    # whoever waits is not sent elsewhere for lack of time
+    return Route(candidates, because, rule, task, language, may_yield=not request.waits)
 
 
 def _chosen(
@@ -246,6 +274,8 @@ def _named(request: Request, name: str, catalog: Catalog, vocabulary: Vocabulary
     named = Route((model.id,), "asked for by name", Rule.NAMED, _task_of(request))
     if kind is Kind.EMBEDDING or is_in_tool_loop(request) or not request.may_substitute:
         return named
+    if kind is Kind.TRANSCRIPTION:
+        return _hearing(request, able_of(catalog, kind), catalog)
     guess = _Guess.of(request, vocabulary)
     return replace(named, task=named.task or guess.task, language=guess.language, may_yield=True)
 
