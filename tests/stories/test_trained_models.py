@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import ollama
 import pytest
+from anthropic import Anthropic
 
 from tests.fetch_minilm import wheel
 from tests.minilm import WIDTH, MiniLM
@@ -74,6 +76,50 @@ class TestStories:
         assert (answer.status, answer.error["code"]) == (400, "context_length_exceeded")
         assert "4003 tokens" in answer.error["message"]
         assert "may use 512" in answer.error["message"]
+
+
+@pytest.mark.needs_shared_data
+@pytest.mark.skipif(not STORIES.is_file(), reason=f"{STORIES} is not there")
+class TestStoriesInTheFormatsOfOthers:
+    def test_ollamas_client_hears_the_same_story_with_the_engines_own_times(self, storyteller: Inn) -> None:
+        options = {"temperature": 0, "num_predict": 30}
+        with ollama.Client(host=f"http://127.0.0.1:{storyteller.port}") as client:
+            parts = list(client.generate("stories", "Once upon a time", raw=True, options=options, stream=True))
+            there = [model.model for model in client.ps().models]
+            client.generate("stories", keep_alive=0)
+        storyteller.until(lambda: bool(storyteller.model("stories")["state"] == "cold"))
+
+        assert "".join(part.response or "" for part in parts).startswith(STORY)
+        last = parts[-1]
+        assert (last.prompt_eval_count, last.eval_count, last.done_reason) == (5, 30, "length")
+        assert last.total_duration
+        assert last.prompt_eval_duration
+        assert last.eval_duration
+        assert last.prompt_eval_duration + last.eval_duration <= last.total_duration
+        assert there == ["stories"]
+
+    def test_anthropics_client_and_openais_responses_agree_on_the_answer(self, storyteller: Inn) -> None:
+        """The model knows no chat, so what it says is no matter; that all say and count the same is."""
+        with Anthropic(base_url=f"http://127.0.0.1:{storyteller.port}", api_key="none") as client:
+            asked = client.messages.create(
+                model="stories",
+                max_tokens=20,
+                messages=[{"role": "user", "content": "Once upon a time"}],
+                extra_body={"temperature": 0},
+            )
+        with storyteller.client() as openai:
+            response = openai.responses.create(
+                model="stories", max_output_tokens=20, temperature=0, input="Once upon a time"
+            )
+
+        [block] = asked.content
+        assert block.type == "text"
+        assert block.text == response.output_text
+        assert (asked.stop_reason, response.status) == ("max_tokens", "incomplete")
+        assert asked.usage.output_tokens == 20
+        assert response.usage is not None
+        read = asked.usage.input_tokens + (asked.usage.cache_read_input_tokens or 0)
+        assert (response.usage.input_tokens, response.usage.output_tokens) == (read, 20)
 
 
 class TestMiniLM:
