@@ -187,6 +187,10 @@ class ScriptedRuntime:
             NARRATOR, (NARRATOR,), "it was asked for", NARRATOR, "story", 5.0, "the target", None, (first, other)
         )
 
+    async def count_tokens(self, request: Request, /) -> int:
+        self.asked.append(request)
+        return 7
+
     async def load(self, model: str, /) -> None:
         self.told.append(("load", model))
 

@@ -15,6 +15,8 @@ from anthropic.types import MessageParam, ToolParam
 
 from innkeeper.api.key_file import KeyFile
 from innkeeper.api.options import ApiOptions
+from innkeeper.runtime.engine import Engine
+from innkeeper.runtime.engines.echo import Echo
 from innkeeper.runtime.errors import EngineDied, LoadFailed, QueueFull
 from innkeeper.runtime.messages import Began, Chunk, Done, Piece, Request, Usage
 from tests.api.doubles import NARRATOR, Door, Script, ScriptedRuntime, chat_chunk, fails_with, wire_to
@@ -46,6 +48,14 @@ def streams(*deltas: dict[str, object], ending: str = "stop", usage: Usage | Non
         yield Done(usage or Usage())
 
     return script
+
+
+class CannotCount:
+    """An engine that has what the port asks for, and no more."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.start, self.run, self.stop = engine.start, engine.run, engine.stop
+        self.gone, self.holding = engine.gone, engine.holding
 
 
 class TestTheClient:
@@ -187,6 +197,42 @@ class TestTheClient:
         assert message.stop_reason == "end_turn"
         assert b'event: ping\ndata: {"type": "ping"}\n\n' in answer.body
         assert answer.body.endswith(b'event: message_stop\ndata: {"type":"message_stop"}\n\n')
+
+
+class TestCounting:
+    async def test_is_done_by_the_model_that_would_answer(self, open_house: OpenHouse) -> None:
+        async with open_house(echo_model("narrator")) as (inn, door), client_of(door) as client:
+            counted = await client.messages.count_tokens(model="narrator", system="Be brief.", messages=WELL_MET)
+
+            assert (counted.input_tokens, endings(inn)) == (4, [])
+            assert inn.runtime.view().serving == 0
+
+    async def test_sees_no_model_that_the_key_does_not(self, open_house: OpenHouse, tmp_path: Path) -> None:
+        """C83."""
+        async with open_house(echo_model("narrator"), echo_model("scribe")) as (_, door):
+            token = KeyFile(tmp_path / "keys.json").add("guest", models=("scribe",))
+            async with client_of(door, token) as client:
+                with pytest.raises(anthropic.NotFoundError):
+                    await client.messages.count_tokens(model="narrator", messages=WELL_MET)
+
+    async def test_ends_when_its_caller_leaves(self, open_house: OpenHouse) -> None:
+        """C65."""
+        async with open_house(echo_model("narrator", load_s=3600.0)) as (inn, door):
+            async with wire_to(door) as wire:
+                await wire.ask("POST", "/v1/messages/count_tokens", {"model": "narrator", "messages": WELL_MET})
+                await inn.until(lambda: inn.runtime.view().waiting == 1)
+            await inn.until(lambda: inn.runtime.view().waiting == 0)
+
+            assert inn.runtime.view().serving == 0
+
+    async def test_that_an_engine_cannot_do_is_refused(
+        self, open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = Echo.engine
+        monkeypatch.setattr(Echo, "engine", lambda *of: CannotCount(made(*of)))
+        async with open_house(echo_model("narrator")) as (_, door), client_of(door) as client:
+            with pytest.raises(anthropic.BadRequestError, match="cannot count"):
+                await client.messages.count_tokens(model="narrator", messages=WELL_MET)
 
 
 class TestTheClientRaises:

@@ -107,6 +107,9 @@ class TestStoriesInTheFormatsOfOthers:
                 messages=[{"role": "user", "content": "Once upon a time"}],
                 extra_body={"temperature": 0},
             )
+            counted = client.messages.count_tokens(
+                model="stories", messages=[{"role": "user", "content": "Once upon a time"}]
+            )
         with storyteller.client() as openai:
             response = openai.responses.create(
                 model="stories", max_output_tokens=20, temperature=0, input="Once upon a time"
@@ -120,6 +123,7 @@ class TestStoriesInTheFormatsOfOthers:
         assert response.usage is not None
         read = asked.usage.input_tokens + (asked.usage.cache_read_input_tokens or 0)
         assert (response.usage.input_tokens, response.usage.output_tokens) == (read, 20)
+        assert counted.input_tokens == read
 
 
 class TestMiniLM:

@@ -69,7 +69,7 @@ class Ask:
                     await self._stay(asked, caller, receive)
                     await send_json(send, 200, asked.document, headers)
                     return
-                request = _within_scope(asked.request, caller)
+                request = within_scope(asked.request, caller)
                 headers += [(b"x-innkeeper-note", header_text(note)) for note in asked.notes]
                 if request.streams:
                     await self._stream(request, asked.answer, headers, receive, send, scope.get(WRITE_NOW))
@@ -171,7 +171,7 @@ def _unique(request_id: str, asked: set[str]) -> str:
     return unique
 
 
-def _within_scope(request: Request, caller: Caller) -> Request:
+def within_scope(request: Request, caller: Caller) -> Request:
     """The request, for which no model exists but those of the caller's key."""
     if caller.key is None or caller.key.models is None:
         return request

@@ -69,6 +69,10 @@ class Runtime(Protocol):
         """Who would answer at this moment, and why; nothing is run."""
         ...
 
+    async def count_tokens(self, request: Request, /) -> int:
+        """Tokens of the prompt, as the model that would answer counts them."""
+        ...
+
     async def load(self, model: str, /) -> None:
         """Return when the model is ready."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from innkeeper.runtime.catalog import Bytes, Model
 from innkeeper.runtime.messages import Chunk, Request
@@ -81,6 +81,20 @@ class Engine(Protocol):
 
     def holding(self) -> Holding | None:
         """Bytes held now and at peak. None where they cannot be read. Called every poll: must be cheap."""
+        ...
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """An engine that can tell how long a prompt is without reading it. Not every one can."""
+
+    async def count_tokens(self, request: Request) -> int:
+        """Tokens of the prompt, its template included.
+
+        Raises:
+            NotSupported: This prompt cannot be counted.
+            EngineDied: The process went away.
+        """
         ...
 
 

@@ -10,7 +10,8 @@ from dataclasses import replace
 from innkeeper.runtime import facts, showing
 from innkeeper.runtime.catalog import Catalog
 from innkeeper.runtime.chain import Attempt, Chain, Limits
-from innkeeper.runtime.errors import Closing, InnkeeperError, InvalidRequest, NotNow
+from innkeeper.runtime.engine import CountsTokens
+from innkeeper.runtime.errors import Closing, InnkeeperError, InvalidRequest, NotNow, NotSupported
 from innkeeper.runtime.journal.journal import Journal
 from innkeeper.runtime.memory.host import RAM
 from innkeeper.runtime.messages import Chunk, Done, Request, Usage
@@ -276,6 +277,24 @@ class Runtime:
     def explain(self, request: Request) -> Explanation:
         """Who would answer `request` at this moment, and why. Nothing is run, loaded or remembered."""
         return self._reception.explanation(request, self.catalog)
+
+    async def count_tokens(self, request: Request) -> int:
+        """Tokens of the prompt, counted by the model that would answer it, which is loaded for that.
+
+        Raises:
+            NotSupported: Its engine cannot count.
+        """
+        if not self._is_ready:
+            raise Closing("The server is not taking requests now.", retry_after_s=5.0)
+        choice = self._reception.choice(request, self.catalog)
+        if not choice.candidates:
+            raise self._not_now(choice)
+        model = choice.candidates[0]
+        ask = Ask(request.client, request.priority, request.patience_s, request.wait_at_most_s)
+        async with self._keeper.lease(model, ask) as lease:
+            if not isinstance(lease.engine, CountsTokens):
+                raise NotSupported(f"The engine of {model} cannot count tokens without answering.", param="model")
+            return await lease.engine.count_tokens(request)
 
     async def load(self, model: str) -> None:
         """Return when `model` is ready. Nothing happens when it is."""

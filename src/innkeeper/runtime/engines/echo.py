@@ -185,6 +185,10 @@ class EchoEngine:
             yield Piece(whole(spoken))
         yield Done(spoken.usage)
 
+    async def count_tokens(self, request: Request) -> int:
+        """See `CountsTokens.count_tokens`: a token is a word."""
+        return len(prompt_words(request))
+
     async def stop(self) -> None:
         """See `Engine.stop`."""
         if self._options.hangs_on_stop:

@@ -206,6 +206,20 @@ class LlamaCppEngine:
         self.most_tokens = max(self.most_tokens, figures.prompt_tokens + figures.answer_tokens)
         return figures
 
+    async def count_tokens(self, request: Request) -> int:
+        """See `CountsTokens.count_tokens`."""
+        self._refuse_foreign(request.kind)
+        http, launch = self._http, self._launch
+        if http is None or launch is None or self._is_stopped:
+            raise EngineDied(f"{self._model.id}: the engine was never started, or is stopped.")
+        try:
+            found = await prompt_tokens(http, request, engine_body(self._model.id, request), launch.context)
+        except OSError as error:
+            raise await self._lost(error) from error
+        if found is None:
+            raise NotSupported(f"{self._model.id} cannot count this prompt: pictures have no number of tokens yet.")
+        return found
+
     async def stop(self) -> None:
         """See `Engine.stop`."""
         self._is_stopped = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from innkeeper.runtime.errors import InvalidRequest, NotSupported
-from innkeeper.runtime.messages import Kind
+from innkeeper.runtime.messages import Kind, Request
 from innkeeper.runtime.wire.anthropic.answers import MessageAnswer
 from innkeeper.runtime.wire.anthropic.content import read_messages, read_system
 from innkeeper.runtime.wire.anthropic.errors import error_document
@@ -42,7 +42,7 @@ class MessagesFormat:
             raise fields.wrong("max_tokens", "a whole number of tokens")
         thinking, shows_thinking = _thinking(fields)
         body: JsonObject = {
-            **prompt(fields),
+            **_prompt(fields),
             **thinking,
             **_sampling(fields),
             **_output(fields),
@@ -56,7 +56,17 @@ class MessagesFormat:
         return Question(request, MessageAnswer(arrival.request_id, shows_thinking=shows_thinking))
 
 
-def prompt(fields: Fields) -> JsonObject:
+def parse_prompt(raw: bytes, arrival: Arrival) -> Request:
+    """The body of `/v1/messages/count_tokens`: a prompt that nobody is to answer.
+
+    Raises:
+        InnkeeperError: As `Format.parse`.
+    """
+    body = _prompt(Fields(parse_object(raw)))
+    return read_request(Kind.CHAT, body, request_id=arrival.request_id, client=arrival.client, hints=arrival.hints)
+
+
+def _prompt(fields: Fields) -> JsonObject:
     """All that the model reads: messages, system prompt and tools; and who is to read it."""
     body: JsonObject = {"messages": [*read_system(fields), *read_messages(fields)], **read_tools(fields)}
     if fields.given("model") is not None:
