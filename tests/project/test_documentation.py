@@ -21,6 +21,7 @@ PAGE_OF = {
     "hub": "cli.md",
     "settings": "settings.md",
     "runtime": "how-it-works.md",
+    "simulation": "simulate.md",
     "spending": "hosted.md",
     "text": "recall.md",
     "wire": "api.md",

@@ -19,9 +19,9 @@ def what(inn: Inn) -> list[str]:
 
 
 def where_the_popular_one_left_for_a_rare_one() -> Inn:
-    """Sixty requests for one model, then one for another that needs its room, which is answered."""
+    """Ninety requests for one model, then one for another that needs its room, which is answered."""
     inn = Inn({"popular": 6, "rare": 6})
-    for _ in range(60):
+    for _ in range(90):
         inn.resident("popular")
         inn.wait(2)
     inn.ask("rare")

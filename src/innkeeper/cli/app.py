@@ -7,7 +7,22 @@ from typing import Annotated
 
 import typer
 
-from innkeeper.cli import doctor, keys, measure, models, profile, ps, pull, report, show_settings, story, talk, up, why
+from innkeeper.cli import (
+    doctor,
+    keys,
+    measure,
+    models,
+    profile,
+    ps,
+    pull,
+    report,
+    show_settings,
+    simulate,
+    story,
+    talk,
+    up,
+    why,
+)
 from innkeeper.cli.invocation import of_this_process
 
 
@@ -34,6 +49,7 @@ def build() -> typer.Typer:
     app.command("why")(why.why)
     app.command("report")(report.report)
     app.command("story")(story.story)
+    app.command("simulate")(simulate.simulate)
     app.command("doctor")(doctor.doctor)
     app.command("settings")(show_settings.settings)
     key_commands = typer.Typer(help="API keys: who may use the server over the network.", no_args_is_help=True)

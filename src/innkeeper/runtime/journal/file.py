@@ -114,18 +114,23 @@ def story_in(file: Path, subject: str, at_most: int, before: int = sys.maxsize) 
     return tuple(entry for row in reversed(rows) if (entry := _read(*row)) is not None)
 
 
-def facts_since(file: Path, at: float) -> Iterator[Fact]:
-    """Every fact of `file` from the moment `at` on (seconds since 1970), in the order in which they happened.
+def entries_since(file: Path, at: float) -> Iterator[Entry]:
+    """Every entry of `file` from the moment `at` on (seconds since 1970), in the order in which they happened.
 
-    Facts of a kind that this version does not know are left out. Reads as it goes, while another one may write. Raises
-    sqlite3.Error.
+    Entries of a kind that this version does not know are left out. Reads as it goes, while another one may write.
+    Raises sqlite3.Error.
     """
     query = "SELECT number, at, kind, fact FROM entry WHERE at >= ? ORDER BY id"
     with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as reading:
         for row in reading.execute(query, (at,)):
             entry = _read(*row)
             if entry is not None:
-                yield entry.fact
+                yield entry
+
+
+def facts_since(file: Path, at: float) -> Iterator[Fact]:
+    """The facts alone of `entries_since`."""
+    return (entry.fact for entry in entries_since(file, at))
 
 
 def is_broken(error: Exception) -> bool:

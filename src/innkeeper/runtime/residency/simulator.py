@@ -15,6 +15,7 @@ from itertools import count
 from innkeeper.runtime.catalog import Bytes
 from innkeeper.runtime.errors import InnkeeperError
 from innkeeper.runtime.facts import Evicted, Fact, Preloaded
+from innkeeper.runtime.residency.books import Books
 from innkeeper.runtime.residency.callers import Rules
 from innkeeper.runtime.residency.ledger import add, covers
 from innkeeper.runtime.residency.machine import Residency
@@ -26,6 +27,7 @@ from innkeeper.runtime.residency.signals import (
     Grant,
     Load,
     Loaded,
+    PreloadWanted,
     Refuse,
     Returned,
     Signal,
@@ -52,10 +54,15 @@ class Visit:
 class Served:
     """How one visit ended."""
 
+    ticket: int
     visit: Visit
     waited_s: float
     """Until it was granted or refused."""
     error: InnkeeperError | None = None
+    beside: int = 0
+    """Others that its model answered at that moment."""
+    load_s: float = 0.0
+    """Of its wait, the part in which its model was loading."""
 
 
 @dataclass(slots=True)
@@ -87,6 +94,10 @@ def no_stopwatch() -> float:
     return 0.0
 
 
+def nobody_listens(_: object) -> None:
+    """For runs in which nobody asks how single visits went."""
+
+
 class Simulator:
     """An inn whose engines load for a known time, one after another over one channel."""
 
@@ -99,34 +110,72 @@ class Simulator:
         rules: Rules | None = None,
         unload_s: float = 0.2,
         stopwatch: Callable[[], float] = no_stopwatch,
+        answered: Callable[[Served], None] = nobody_listens,
+        returned: Callable[[int], None] = nobody_listens,
     ) -> None:
-        """`models` say how long each load takes; `stopwatch` only measures decisions and decides nothing."""
+        """`models` say how long each load takes; `stopwatch` only measures decisions and decides nothing.
+
+        `answered` is told of each visit that was granted or refused, in the midst of what the machine decided: what
+        follows from it is for `later`. `returned` is told the number of each visit whose answer has ended.
+        """
         self._models = models
         self._unload_s = unload_s
         self._stopwatch = stopwatch
+        self._answered = answered
+        self._returned = returned
         self._facts: list[Fact] = []
-        self._machine = Residency(budget, note=self._facts.append, rules=rules, policy=policy)
+        self.machine = Residency(budget, note=self._facts.append, rules=rules, policy=policy)
+        """The machine that is driven: others may read it."""
         self._now_s = 0.0
         self._numbers = count()
-        self._coming: list[tuple[float, int, Signal]] = []
+        self._coming: list[tuple[float, int, Signal | Callable[[], None]]] = []
         self._tickets: dict[int, Visit] = {}
         self._channel: deque[Load] = deque()  # the first one is on its way, the others wait for it
         self._began_s = 0.0
+        self.asked = 0
+        """Visits so far; the next one has the number after it."""
         self.outcome = Outcome()
+        self._hear(CatalogSet(models))
 
     def run(self, visits: Iterable[Visit]) -> Outcome:
         """Let these come, in the order of their times, and go on until everybody has been answered."""
-        self._hear(CatalogSet(self._models))
-        ticket = 0
-        for ticket, visit in enumerate(visits, start=1):
-            self._until(visit.at_s)
-            self._tickets[ticket] = visit
-            self._hear(Wanted(ticket, visit.model, visit.client, visit.priority))
-        while len(self.outcome.served) < ticket:
-            self._until(self._next_s())
+        for visit in visits:
+            self.until(visit.at_s)
+            self.ask(visit)
+        return self.finish()
+
+    def ask(self, visit: Visit) -> int:
+        """Somebody comes, now. Returns the number under which this visit is `Served`."""
+        self.asked += 1
+        self._tickets[self.asked] = visit
+        self._hear(Wanted(self.asked, visit.model, visit.client, visit.priority))
+        return self.asked
+
+    def wish(self, models: tuple[str, ...], because: str) -> None:
+        """These will probably be needed soon, most likely first."""
+        self.tell(PreloadWanted(models, because))
+
+    def tell(self, signal: Signal) -> None:
+        """Hand a signal to the machine, now, and do what follows from it."""
+        self._hear(signal)
+
+    def finish(self) -> Outcome:
+        """Go on until everybody has been answered, and to the end."""
+        while self._tickets or self._coming:
+            self.until(self._next_s())
         return self.outcome
 
-    def _until(self, until_s: float) -> None:
+    @property
+    def now_s(self) -> float:
+        """The moment it is."""
+        return self._now_s
+
+    @property
+    def books(self) -> Books:
+        """What the machine knows at this moment: to be read."""
+        return self.machine.books
+
+    def until(self, until_s: float) -> None:
         """Everything that happens up to this moment."""
         while (next_s := self._next_s()) <= until_s:
             self._now_s = max(self._now_s, next_s)
@@ -137,7 +186,7 @@ class Simulator:
         self._now_s = max(self._now_s, until_s)
 
     def _next_s(self) -> float:
-        wake_at_s = self._machine.wake_at_s()
+        wake_at_s = self.machine.wake_at_s()
         next_s = self._coming[0][0] if self._coming else None
         known = [moment_s for moment_s in (wake_at_s, next_s) if moment_s is not None]
         assert known or not self._unanswered(), f"nothing will ever happen to {self._unanswered()}"
@@ -146,7 +195,10 @@ class Simulator:
     def _unanswered(self) -> list[int]:
         return sorted(self._tickets)
 
-    def _take(self, signal: Signal) -> None:
+    def _take(self, signal: Signal | Callable[[], None]) -> None:
+        if callable(signal):
+            signal()
+            return
         if isinstance(signal, Loaded):
             if not self._channel or self._channel[0] != Load(signal.model, signal.generation, self._channel[0].again):
                 return  # told to go before it was ready
@@ -156,10 +208,12 @@ class Simulator:
         if isinstance(signal, Returned):
             del self._tickets[signal.ticket]
         self._hear(signal)
+        if isinstance(signal, Returned):
+            self._returned(signal.ticket)
 
     def _hear(self, signal: Signal) -> None:
         began_s = self._stopwatch()
-        effects = self._machine.hear(signal, self._now_s)
+        effects = self.machine.hear(signal, self._now_s)
         self.outcome.decision_s.append(self._stopwatch() - began_s)
         self._look()
         for effect in effects:
@@ -167,7 +221,7 @@ class Simulator:
 
     def _look(self) -> None:
         """Hold the machine to its promises."""
-        books, outcome = self._machine.books, self.outcome
+        books, outcome = self.machine.books, self.outcome
         outcome.overrun_bytes = max([outcome.overrun_bytes, *books.ledger.overdrawn().values()])
         outcome.most_waiting = max(outcome.most_waiting, len(books.queue))
         for fact in self._facts:
@@ -187,20 +241,26 @@ class Simulator:
                     self._begin_next()
             case Unload(model, generation):
                 self._abandon(model, generation)
-                self._later(self._unload_s, Gone(model, generation))
-            case Grant(ticket):
+                self.later(self._unload_s, Gone(model, generation))
+            case Grant(ticket, load_s=load_s):
                 visit = self._tickets[ticket]
-                self.outcome.served.append(Served(visit, self._now_s - visit.at_s))
-                self._later(visit.service_s, Returned(ticket))
+                beside = len(self.books.residents[visit.model].leases) - 1
+                waited_s = self._now_s - visit.at_s
+                self._end(Served(ticket, visit, waited_s, beside=beside, load_s=load_s))
+                self.later(visit.service_s, Returned(ticket))
             case Refuse(ticket, error):
                 visit = self._tickets.pop(ticket)
-                self.outcome.served.append(Served(visit, self._now_s - visit.at_s, error))
+                self._end(Served(ticket, visit, self._now_s - visit.at_s, error))
+
+    def _end(self, served: Served) -> None:
+        self.outcome.served.append(served)
+        self._answered(served)
 
     def _begin_next(self) -> None:
         if self._channel:
             load, took_s = self._channel[0], self._models[self._channel[0].model].load_s
             self._began_s = self._now_s
-            self._later(took_s, Loaded(load.model, load.generation, took_s))
+            self.later(took_s, Loaded(load.model, load.generation, took_s))
 
     def _abandon(self, model: str, generation: int) -> None:
         """Take a load that is not over out of the channel."""
@@ -212,5 +272,6 @@ class Simulator:
                     self.outcome.load_s += self._now_s - self._began_s
                     self._begin_next()
 
-    def _later(self, after_s: float, signal: Signal) -> None:
-        heappush(self._coming, (self._now_s + after_s, next(self._numbers), signal))
+    def later(self, after_s: float, what: Signal | Callable[[], None]) -> None:
+        """Have something happen after so many seconds: the machine hears a signal, or something is done."""
+        heappush(self._coming, (self._now_s + after_s, next(self._numbers), what))
