@@ -16,7 +16,7 @@ from innkeeper.recall.ranking import Scored
 from innkeeper.recall.sqlite.database import Database, Row, numbers
 from innkeeper.recall.sqlite.scope import Arguments, condition
 
-CHOSEN: Final = 1_000
+CHOSEN: Final = 4_000
 """Vectors that are compared exactly for one question. Measured: benchmarks/results/recall.md."""
 
 _LOADED_AT_ONCE: Final = 20_000
