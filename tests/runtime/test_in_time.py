@@ -85,6 +85,22 @@ class TestALateModel:
             assert model == "deep"
             assert because.endswith("deep needs 60.0 s (load 60.0 s), more than 5 s, and nobody better can stand in")
 
+    async def test_yields_to_a_hosted_one_where_nobody_is_in_memory(self, open_inn: OpenInn) -> None:
+        cloud = replace(echo_model("cloud", 0), provider="somebody", quality={"": 0.9})
+        async with open_inn(PRIMARY, deep(), cloud, default="primary") as inn:
+            first = await began(inn, question(STORY))
+
+            assert (first.model, first.requested, first.quality) == ("cloud", "deep", 0.9)
+            assert state(inn, "deep") is State.LOADING
+
+    async def test_stays_in_the_house_where_the_settings_want_it_so(self, open_inn: OpenInn) -> None:
+        cloud = replace(echo_model("cloud", 0), provider="somebody", quality={"": 0.9})
+        pause = Pause()
+        pause.over.set()
+        at_home = Worth(may_overflow=False)
+        async with open_inn(PRIMARY, deep(), cloud, default="primary", sleep=pause, worth=at_home) as inn:
+            assert (await began(inn, question(STORY))).model == "deep"
+
     async def test_is_waited_for_where_the_settings_want_it_so(self, open_inn: OpenInn) -> None:
         pause = Pause()
         pause.over.set()
