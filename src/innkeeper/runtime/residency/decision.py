@@ -88,8 +88,14 @@ class Decision:
 
     def _grant(self) -> None:
         books = self.books
-        open_models = [one.model for one in books.loaded(State.READY) if len(one.leases) < one.terms.slots]
-        if not any(books.queue.wants(model) for model in open_models):
+        if not books.queue:
+            return
+        open_and_wanted = [
+            one
+            for one in books.loaded(State.READY)
+            if len(one.leases) < one.terms.slots and books.queue.wants(one.model)
+        ]
+        if not open_and_wanted:
             return
         for waiter in books.queue.in_order(self.now_s):
             resident = books.residents[waiter.model]
@@ -115,7 +121,7 @@ class Decision:
 
     def _load_what_is_wanted(self) -> None:
         books = self.books
-        if not any(books.queue.wants(one.model) for one in books.loaded(State.COLD)):
+        if not books.queue or not any(books.queue.wants(one.model) for one in books.loaded(State.COLD)):
             return
         seen: set[str] = set()
         for waiter in books.queue.in_order(self.now_s):

@@ -40,13 +40,14 @@ def preload(room: Room, *, may_guess: bool) -> None:
 
 def _guesses(books: Books, now_s: float) -> Iterator[Wish]:
     """The likeliest model of those that had to leave, while no other preload is under way."""
-    if books.preloads.wishes or any(one.is_preload for one in books.loaded(State.LOADING)):
+    evicted = [one for one in books.loaded(State.COLD) if one.leaving is Cause.EVICTED]
+    if not evicted or books.preloads.wishes or any(one.is_preload for one in books.loaded(State.LOADING)):
         return
     worth_trying = max(LIKELY, books.preloads.margin)
     likely = [
         (chance * books.load_s(one), chance, one.model)
-        for one in books.loaded(State.COLD)
-        if one.leaving is Cause.EVICTED and (chance := books.demand.chance(one.model, now_s, SOON_S)) > worth_trying
+        for one in evicted
+        if (chance := books.demand.chance(one.model, now_s, SOON_S)) > worth_trying
     ]
     if likely:
         _, chance, model = max(likely)

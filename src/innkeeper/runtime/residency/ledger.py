@@ -36,6 +36,7 @@ class Ledger:
         self._ceiling = dict(budget)
         self._overhead = dict.fromkeys(budget, 0)
         self._held: dict[str, dict[str, int]] = {}
+        self._overdrawn: dict[str, int] = {}  # kept, because every decision asks and few change anything
 
     @property
     def pools(self) -> tuple[str, ...]:
@@ -75,11 +76,7 @@ class Ledger:
 
     def overdrawn(self) -> dict[str, int]:
         """Bytes promised beyond the limit, for the pools where that is so."""
-        return {
-            pool: self.held_in(pool) - self.attainable(pool)
-            for pool in self._budget
-            if self.held_in(pool) > self.attainable(pool)
-        }
+        return dict(self._overdrawn)
 
     def hold(self, model: str, size: Bytes) -> None:
         """Promise `size` to `model`."""
@@ -87,29 +84,39 @@ class Ledger:
         missing = shortfall(size, self.free())
         assert not missing, f"{model}: {missing} bytes too many for {self.free()} free"
         self._held[model] = dict(size)
+        self._overdrawn = self._excess()
 
     def correct(self, model: str, size: Bytes) -> None:
         """Replace what `model` is said to hold by what it really holds."""
         self._held[model] = dict(size)
+        self._overdrawn = self._excess()
 
     def give_back(self, model: str) -> None:
         """The bytes of `model` are free again."""
         self._held.pop(model, None)
+        self._overdrawn = self._excess()
 
     def set_ceiling(self, pool: str, ceiling_bytes: int) -> None:
         """Other programs leave this much. A ceiling above the budget is the budget: it tightens, never loosens."""
         self._ceiling[pool] = min(max(0, ceiling_bytes), self.budget(pool))
+        self._overdrawn = self._excess()
 
     def set_overhead(self, pool: str, overhead_bytes: int) -> None:
         """Our own process, its buffers and spare processes hold this much."""
         self._overhead[pool] = max(0, overhead_bytes)
+        self._overdrawn = self._excess()
 
     def check(self, resident: Iterable[str]) -> None:
         """The books balance: exactly the models in memory hold bytes."""
         assert set(self._held) == set(resident), f"held by {set(self._held)}, resident {set(resident)}"
         assert all(size >= 0 for sizes in self._held.values() for size in sizes.values()), self._held
         assert all(self._ceiling[pool] <= self._budget[pool] for pool in self._budget), (self._ceiling, self._budget)
+        assert self._overdrawn == self._excess(), (self._overdrawn, self._excess())
 
     def snapshot(self) -> Mapping[str, Bytes]:
         """What each model holds."""
         return {model: dict(sizes) for model, sizes in self._held.items()}
+
+    def _excess(self) -> dict[str, int]:
+        over = {pool: self.held_in(pool) - self.attainable(pool) for pool in self._budget}
+        return {pool: size for pool, size in over.items() if size > 0}

@@ -75,7 +75,7 @@ class Queue:
         del same_model[ticket]
         if not same_model:
             del self._by_model[waiter.model]
-        if not any(other.line == waiter.line for other in same_model.values()):
+        if self._served_s and not any(other.line == waiter.line for other in same_model.values()):
             self._served_s.pop(waiter.line, None)
         return waiter
 
@@ -113,7 +113,8 @@ class Queue:
                 return (0, overdue_at_s, waiter.ticket)
             return (1, -waiter.priority, self._turns[waiter.ticket], waiter.ticket)
 
-        return sorted(self._waiting.values(), key=place)
+        waiting = list(self._waiting.values())
+        return waiting if len(waiting) == 1 else sorted(waiting, key=place)
 
     def _turn_of_a_new_caller(self, client: str) -> int:
         if not self._waiting:

@@ -65,6 +65,8 @@ class Room:
         """Idle models leave until what is held is within the limit of every pool again."""
         books = self.books
         over = books.ledger.overdrawn()
+        if not over and not books.told_overdrawn:
+            return
         for pool in sorted(over.keys() - books.told_overdrawn):
             books.note(facts.Overdrawn(pool, books.ledger.held_in(pool), books.ledger.attainable(pool)))
         books.told_overdrawn = frozenset(over)
@@ -80,9 +82,10 @@ class Room:
     def reprieve(self, spoken_for: Bytes) -> None:
         """A model that still drains stays when those who wanted its room have gone."""
         books = self.books
-        if books.ledger.overdrawn():
+        draining = books.loaded(State.DRAINING)
+        if not draining or books.ledger.overdrawn():
             return
-        for resident in books.loaded(State.DRAINING):
+        for resident in draining:
             if resident.leaving is not Cause.EVICTED:
                 continue
             its_own = books.ledger.held_by(resident.model)
