@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, tzinfo
+from typing import Any, Final
 
 from innkeeper.runtime.facts import (
     Asked,
@@ -18,6 +19,10 @@ from innkeeper.runtime.facts import (
 )
 from innkeeper.runtime.journal.entry import Entry
 from innkeeper.runtime.journal.sentences import sentence
+
+_STEPS: Final[frozenset[Any]] = frozenset(  # mypy does not see that a type of dataclass is hashable
+    {Asked, Routed, Leased, FirstWords, AttemptFailed, ModelMoved, SizeCorrected, Preloaded},
+)
 
 
 class LogSink:
@@ -46,6 +51,4 @@ class LogSink:
 
 def is_worth_a_glance(fact: Fact) -> bool:
     """Whether `fact` is news by itself; the others are steps on the way to one that is."""
-    return not isinstance(
-        fact, Asked | Routed | Leased | FirstWords | AttemptFailed | ModelMoved | SizeCorrected | Preloaded
-    )
+    return type(fact) not in _STEPS

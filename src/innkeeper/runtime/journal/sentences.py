@@ -43,7 +43,9 @@ _LONGEST: Final = 300
 
 def sentence(entry: Entry) -> str:
     """What happened, on one line that is safe to print: control characters are spelled out, length is bounded."""
-    words = "".join(character if character.isprintable() else repr(character)[1:-1] for character in _words(entry.fact))
+    words = _words(entry.fact)
+    if not words.isprintable():
+        words = "".join(character if character.isprintable() else repr(character)[1:-1] for character in words)
     return words if len(words) <= _LONGEST else words[: _LONGEST - 1] + "…"
 
 

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from innkeeper.runtime.errors import InvalidRequest
 
@@ -57,12 +58,17 @@ class Hints:
     """Seconds the model is kept for this caller's next turn, 0 for none: `x-innkeeper-hold-s`."""
 
 
+NO_HINTS: Final = Hints()
+
+
 def parse_hints(headers: Mapping[bytes, bytes]) -> Hints:
     """The hints in a request's headers, whose names are in lower case.
 
     Raises:
         InvalidRequest: One is there but makes no sense; `param` names the header.
     """
+    if not any(name.startswith(b"x-innkeeper-") for name in headers):
+        return NO_HINTS
     return Hints(
         task=_task(headers, "x-innkeeper-task"),
         conversation=_conversation(headers, "x-innkeeper-conversation"),

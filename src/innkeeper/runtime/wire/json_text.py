@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+from typing import Any, Final
 
 from innkeeper.runtime.errors import InvalidRequest
 
@@ -62,22 +62,34 @@ def kind_of(value: object) -> str:
             raise AssertionError(f"not a JSON value: {type(value)}")
 
 
+class _OddNumber(ValueError):
+    """A number that is not finite, or no number of JSON."""
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise _OddNumber(text)
+    return value
+
+
+def _refused(name: str) -> float:  # "NaN", "Infinity": not JSON, but the standard parser knows them
+    raise _OddNumber(name)
+
+
+_STRICT: Final = json.JSONDecoder(parse_float=_finite, parse_constant=_refused)
+_LENIENT: Final = json.JSONDecoder()
+"""Lets odd numbers through, so that a walk through the document can say where they stand."""
+
+
 def _decode(raw: bytes) -> tuple[object, bool]:
-    odd: list[str] = []
-
-    def real(text: str) -> float:
-        value = float(text)
-        if math.isinf(value):
-            odd.append(text)
-        return value
-
-    def constant(name: str) -> float:  # "NaN", "Infinity": not JSON, but the standard parser knows them
-        odd.append(name)
-        return float(name)
-
+    """What the text holds, and whether there are odd numbers in it."""
     try:
         text = raw.decode("utf-8")
-        return json.JSONDecoder(parse_float=real, parse_constant=constant).decode(text), bool(odd)
+        try:
+            return _STRICT.decode(text), False
+        except _OddNumber:
+            return _LENIENT.decode(text), True
     except UnicodeDecodeError as error:
         raise InvalidRequest(
             f"The body is not UTF-8 text: byte 0x{raw[error.start]:02x} at position {error.start}.",

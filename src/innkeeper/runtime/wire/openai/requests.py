@@ -8,6 +8,7 @@ from typing import Any, Final, TypeVar
 from innkeeper.runtime.errors import InvalidRequest
 from innkeeper.runtime.messages import Body, Kind, Request
 from innkeeper.runtime.wire.hints import (
+    NO_HINTS,
     Hints,
     conversation_named,
     money_told,
@@ -32,7 +33,7 @@ def parse_request(kind: Kind, raw: bytes, *, request_id: str, client: str = "", 
 
 def read_request(kind: Kind, body: Body, *, request_id: str, client: str = "", hints: Hints | None = None) -> Request:
     """The same from a body that is parsed already: OpenAI's, or one that was translated into its fields."""
-    hints = hints or Hints()
+    hints = hints or NO_HINTS
     model = _optional_text(body, "model")
     if model == "":
         raise InvalidRequest("model is empty. Name a model, or leave the field out for the default.", param="model")
