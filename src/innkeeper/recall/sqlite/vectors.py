@@ -74,8 +74,9 @@ class VectorSearch:
         if not len(places):
             return []
         query = (
-            "SELECT vector.passage, vector.scale, vector.bytes FROM vector JOIN passage ON passage.id = vector.passage"
-            f" WHERE vector.id IN carray(?) AND {where}"
+            "SELECT vector.passage, vector.scale, vector.bytes FROM carray(?) AS wanted"
+            " CROSS JOIN vector ON vector.id = wanted.value"  # in this order: the scope's indexes would read far more
+            f" CROSS JOIN passage ON passage.id = vector.passage WHERE {where}"
         )
         rows = list(self._database.rows(query, (numbers(np.sort(self._vectors[places])), *arguments)))
         if not rows:

@@ -55,7 +55,7 @@ class WordSearch:
         best = [(row, score) for row, score in self._database.rows(query, (match, after, generous))]
         if not best:
             return []
-        query = f"SELECT id FROM passage WHERE id IN carray(?) AND {where}"
+        query = f"SELECT id FROM carray(?) AS wanted CROSS JOIN passage ON passage.id = wanted.value WHERE {where}"
         inside = {row for (row,) in self._database.rows(query, (numbers(row for row, _ in best), *arguments))}
         kept = [(row, score) for row, score in best if row in inside]
         if len(kept) >= at_most or len(best) < generous:
