@@ -86,6 +86,14 @@ class TestAnswers:
             await answer(scene, embedding("one"))
         assert scene.server.asked == []
 
+    async def test_a_provider_that_keeps_a_complete_answer_open_has_answered_all_the_same(self, scene: Scene) -> None:
+        scene.server.lingers = True
+        async with asyncio.timeout(LIMIT_S):
+            for _ in range(3):  # as many failures would have it left alone
+                assert said(await answer(scene)) == "one two three"
+
+        assert scene.hosted.refusal("cloud") is None
+
 
 class TestFigures:
     async def test_are_the_providers(self, scene: Scene) -> None:

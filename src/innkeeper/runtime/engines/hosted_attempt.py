@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from innkeeper.runtime.catalog import Model
 from innkeeper.runtime.engines import hosted_failure
@@ -42,6 +42,9 @@ from innkeeper.runtime.messages import Chunk, Done, Kind, Piece, Request
 from innkeeper.runtime.spending.spending import Bill, Spending
 
 Answer = TypeVar("Answer")
+
+ENDS_WITHIN_S: Final = 0.2
+"""Seconds a provider may take to close an answer that is complete; one that takes longer loses the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +177,9 @@ class Attempts:
                 yield self._piece(with_usage({**last, "choices": []}, bill.usage))
             ended_s = self._house.seconds()
             yield Done(replace(bill.usage, prompt_s=first_s - began_s, answer_s=ended_s - first_s))
-            while is_complete and await self._within(lambda: anext(lines, None), ended_s + 1) is not None:
-                pass  # to the end, so that the connection can be used again
+            with suppress(Failed):  # the answer is out: whatever comes now is no failure of it
+                while is_complete and await self._within(lambda: anext(lines, None), ended_s + ENDS_WITHIN_S):
+                    pass  # to the end, so that the connection can be used again
 
     # ---- an answer in one piece ----
 
