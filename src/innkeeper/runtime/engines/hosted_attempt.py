@@ -108,15 +108,15 @@ class Attempts:
         return self._drift.body(request, source, self._link.provider.answer_tokens_at_most)
 
     def attempt(self, request: Request, bill: Bill, until_s: float) -> AsyncGenerator[Chunk, None]:
-        """Stream the answer; its first words must be there by `until_s`.
+        """Stream the answer; its first words must be there by `until_s`, or all of it where it does not stream.
 
         Raises:
             Failed: There is none, or it broke off.
             EngineDied: The engine was stopped meanwhile.
         """
         if request.kind is Kind.EMBEDDING:
-            return self._vectors(request, bill)
-        return self._stream(request, bill, until_s) if request.streams else self._whole(request, bill)
+            return self._vectors(request, bill, until_s)
+        return self._stream(request, bill, until_s) if request.streams else self._whole(request, bill, until_s)
 
     # ---- an answer piece by piece ----
 
@@ -183,9 +183,9 @@ class Attempts:
 
     # ---- an answer in one piece ----
 
-    async def _whole(self, request: Request, bill: Bill) -> AsyncGenerator[Chunk, None]:
+    async def _whole(self, request: Request, bill: Bill, until_s: float) -> AsyncGenerator[Chunk, None]:
         bill.asked()
-        document = await self._asked(request.kind, self.body(request))
+        document = await self._asked(request.kind, self.body(request), until_s)
         bill.said(text_of(document))
         if not says_something(document):
             self._count(bill, counted(document))
@@ -195,7 +195,7 @@ class Attempts:
         yield self._piece(document if figures is not None else with_usage(document, bill.usage))
         yield Done(bill.usage)
 
-    async def _vectors(self, request: Request, bill: Bill) -> AsyncGenerator[Chunk, None]:
+    async def _vectors(self, request: Request, bill: Bill, until_s: float) -> AsyncGenerator[Chunk, None]:
         body = self.body(request)
         at_once = self._link.provider.embed_at_once
         texts = body.get("input")
@@ -205,7 +205,7 @@ class Attempts:
         parts = []
         for batch in batches:
             bill.asked()
-            part = await self._asked(request.kind, {**body, "input": batch})
+            part = await self._asked(request.kind, {**body, "input": batch}, until_s)
             wanted = len(batch) if isinstance(batch, list) and not isinstance(batch[0], int) else 1
             if len(part.get("data") or []) != wanted:
                 what = f"gave {len(part.get('data') or [])} vectors for {wanted} texts"
@@ -215,9 +215,9 @@ class Attempts:
         yield self._piece(parts[0] if len(parts) == 1 else vectors_together(parts))
         yield Done(bill.usage)
 
-    async def _asked(self, kind: Kind, body: object) -> Document:
+    async def _asked(self, kind: Kind, body: object, until_s: float) -> Document:
         http, limit_s = self._link.http, self._link.provider.whole_answer_within_s
-        answer = await self._within(lambda: http.ask("POST", TARGETS[kind], body, within_s=limit_s), None)
+        answer = await self._within(lambda: http.ask("POST", TARGETS[kind], body, within_s=limit_s), until_s)
         if not 200 <= answer.status < 300:
             self._refuse(answer.status, answer.headers, answer.data)
         return self._understood(answer.data)
