@@ -177,9 +177,14 @@ class Attempts:
                 yield self._piece(with_usage({**last, "choices": []}, bill.usage))
             ended_s = self._house.seconds()
             yield Done(replace(bill.usage, prompt_s=first_s - began_s, answer_s=ended_s - first_s))
-            with suppress(Failed):  # the answer is out: whatever comes now is no failure of it
-                while is_complete and await self._within(lambda: anext(lines, None), ended_s + ENDS_WITHIN_S):
-                    pass  # to the end, so that the connection can be used again
+            if is_complete:
+                await self._read_out(lines, ended_s + ENDS_WITHIN_S)
+
+    async def _read_out(self, lines: AsyncGenerator[bytes, None], until_s: float) -> None:
+        """Read to the end, so that the connection can be used again. The answer is out: no failure counts any more."""
+        with suppress(Failed):
+            while await self._within(lambda: anext(lines, None), until_s) is not None:
+                pass
 
     # ---- an answer in one piece ----
 
