@@ -31,6 +31,7 @@ _KINDS: Mapping[str, str] = {
     "YesNo": "true or false",
     "str": "text",
     "Finding": "one word",
+    "EmbeddingProvider": "one word",
 }
 
 

@@ -150,9 +150,11 @@ class TestTheCommand:
         assert innkeeper("profile", "rpg-16gb").out == profile_text("rpg-16gb")
 
     def test_lists_them(self, innkeeper: CommandLine) -> None:
-        assert innkeeper("profile").out.split() == list(profile_names()) == ["rpg-16gb"]
+        assert innkeeper("profile").out.split() == list(profile_names())
+        assert "rpg-16gb" in profile_names()
 
     def test_knows_no_other(self, innkeeper: CommandLine) -> None:
         refused = innkeeper("profile", "../../etc/passwd")
         assert refused.code == 4
-        assert "There are: rpg-16gb" in refused.err
+        assert "There are: " in refused.err
+        assert "rpg-16gb" in refused.err

@@ -100,11 +100,13 @@ class Model:
 class Catalog:
     """The models by id. Immutable: a reload makes a new one."""
 
-    def __init__(self, models: tuple[Model, ...] = (), default: str | None = None) -> None:
+    def __init__(self, models: tuple[Model, ...] = (), default: str | None = None, embeds: str | None = None) -> None:
         self._models = {model.id: model for model in models}
         assert len(self._models) == len(models), "two models of one name"
         self.default = default
         """The model that answers when none is named, or None."""
+        self.embeds = embeds
+        """The model that makes vectors when none is named; None leaves it to the default."""
 
     def __iter__(self) -> Iterator[Model]:
         return iter(self._models.values())
@@ -129,7 +131,8 @@ class Catalog:
     def only(self, names: frozenset[str]) -> Catalog:
         """The catalogue as if there were no models but these."""
         default = self.default if self.default in names else None
-        return Catalog(tuple(model for model in self if model.id in names), default)
+        embeds = self.embeds if self.embeds in names else None
+        return Catalog(tuple(model for model in self if model.id in names), default, embeds)
 
 
 def _unknown(asked: str, known: tuple[str, ...]) -> str:

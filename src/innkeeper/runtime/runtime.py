@@ -123,7 +123,7 @@ class Runtime:
                             async for chunk in chunks:
                                 silence.pause()
                                 if isinstance(chunk, Done):
-                                    outcome, usage = "answered", chunk.usage
+                                    usage = chunk.usage
                                     self._has_ended(attempt, lease, usage)
                                 yield chunk  # stream
                                 silence.listen()
@@ -149,8 +149,7 @@ class Runtime:
             outcome = error.code
             raise
         except (asyncio.CancelledError, GeneratorExit):
-            if outcome != "answered":  # who has heard everything may go
-                outcome = "abandoned"
+            outcome = "abandoned"
             raise
         finally:  # record
             took_s = self._seconds() - began_s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from innkeeper.runtime.catalog import Catalog, Model
 from innkeeper.runtime.elsewhere import elsewhere
 from innkeeper.runtime.messages import Kind
 from innkeeper.runtime.price import Price
+from innkeeper.settings.embedding import with_provider
 from innkeeper.settings.hosted import ProviderSettings
 from innkeeper.settings.load import Loaded
 from innkeeper.settings.problems import Problem, bad_settings, dotted
@@ -72,14 +74,16 @@ def catalog_of(settings: Settings, found: Found) -> Catalog:
             for one in found.models
             if one.id not in known and one.file not in files
         )
-    default = settings.default_model or _only_chat_model(models)
-    if default is not None and all(model.id != default for model in models):
-        names = get_close_matches(default, [model.id for model in models], n=1) or [model.id for model in models][:1]
+    chosen, embeds, wrong = with_provider(settings.embedding_provider, models)
+    problems += wrong
+    default = settings.default_model or _only_chat_model(chosen)
+    if default is not None and all(model.id != default for model in chosen):
+        names = get_close_matches(default, [model.id for model in chosen], n=1) or [model.id for model in chosen][:1]
         hint = f"; did you mean `{names[0]}`?" if names else ", because there are no models"
         problems.append(Problem("default_model", f"there is no model {default!r}{hint}"))
     if problems:
         raise bad_settings(problems)
-    return Catalog(tuple(models), default)
+    return Catalog(chosen, default, embeds)
 
 
 def voice_file(settings: Settings) -> Path | None:
@@ -170,6 +174,6 @@ def _near(model_id: str, found: Found) -> str:
     return f"; did you mean `{names[0]}`?" if names else ""
 
 
-def _only_chat_model(models: list[Model]) -> str | None:
+def _only_chat_model(models: Sequence[Model]) -> str | None:
     chatting = [model.id for model in models if Kind.CHAT in model.kinds]
     return chatting[0] if len(chatting) == 1 else None

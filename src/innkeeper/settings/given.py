@@ -18,6 +18,10 @@ Name: TypeAlias = tuple[str, ...]
 """The names that lead to a setting, outermost first: `("queue", "limit")`."""
 
 PREFIX: Final = "INNKEEPER_"
+
+ALSO: Final = {"EMBEDDING_PROVIDER": "INNKEEPER_EMBEDDING_PROVIDER"}
+"""Variables that other services of this sort go by, and ours that mean the same. Where both are there ours wins."""
+
 NOT_SETTINGS: Final = frozenset({"INNKEEPER_CONFIG", "INNKEEPER_API_KEY"})
 """Variables of ours that say where the settings are and who asks, and are no settings themselves."""
 
@@ -65,14 +69,16 @@ def from_file(path: Path) -> list[Given]:
 
 
 def from_env_file(path: Path) -> list[Given]:
-    """What a `.env` file says under names that begin with INNKEEPER_; nothing where there is no such file.
+    """What a `.env` file says under names that begin with INNKEEPER_, or that are in `ALSO`.
+
+    Nothing where there is no such file.
 
     Raises:
         BadSettings: It cannot be read, one of our lines assigns nothing, or names what is no setting.
     """
     try:
         with path.open(encoding="utf-8") as file:
-            bindings = [line for line in parse_stream(file) if PREFIX in line.original.string]
+            bindings = [line for line in parse_stream(file) if PREFIX in line.original.string or line.key in ALSO]
     except FileNotFoundError:
         return []
     except UnicodeDecodeError as error:
@@ -87,15 +93,20 @@ def from_env_file(path: Path) -> list[Given]:
     if problems:
         raise bad_settings(problems)
     return [
-        Given(_name_of(binding.key), binding.value, f"{path.name} line {_line_of(binding.original)}", path.parent)
-        for binding in bindings
-        if binding.key and binding.key.startswith(PREFIX) and binding.value
+        Given(_name_of(name), binding.value, f"{path.name} line {_line_of(binding.original)}", path.parent)
+        for binding in sorted(bindings, key=lambda binding: binding.key not in ALSO)  # ours win
+        if (name := ALSO.get(binding.key or "", binding.key)) and name.startswith(PREFIX) and binding.value
     ]
 
 
 def from_environment(environ: Mapping[str, str], folder: Path) -> list[Given]:
-    """What the variables say whose names begin with INNKEEPER_; an empty one says nothing."""
-    return [
+    """What the variables say whose names begin with INNKEEPER_, and those of `ALSO`; an empty one says nothing."""
+    also = [
+        Given(_name_of(ours), environ[variable], f"environment {variable}", folder)
+        for variable, ours in ALSO.items()
+        if environ.get(variable) and not environ.get(ours)
+    ]
+    return also + [
         Given(_name_of(variable), value, f"environment {variable}", folder)
         for variable, value in sorted(environ.items())
         if variable.startswith(PREFIX) and variable not in NOT_SETTINGS and value

@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
+from innkeeper.settings.embedding import EmbeddingProvider
 from innkeeper.settings.foreign import LmStudioSettings, OllamaSettings
 from innkeeper.settings.forms import Budget, CacheType, KeepFor, KindName, Memory, OneOption, YesNo
 from innkeeper.settings.hosted import Money, ProviderSettings, SpendingSettings
@@ -253,6 +254,11 @@ class Settings(Section):
     find_models: Finding = Finding.AUTOMATIC
     """Whether model files are looked for in `models_dir` and in the folders of Hugging Face, LM Studio and Ollama:
     `"always"`, `"never"`, or `"automatic"`, which is when the settings name no file or other engine themselves."""
+
+    embedding_provider: EmbeddingProvider | None = None
+    """Who makes vectors when a request names no model: `"local"` without a model, by hashed words;
+    `"sentence_transformers"` a model of this machine such as MiniLM; `"openai"` a hosted one. The variable
+    EMBEDDING_PROVIDER says it too. Not given: the default model, or the only one that makes vectors."""
 
     default_model: str | None = None
     """The model that answers when a request names none."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from innkeeper.recall.passage import possible
 from innkeeper.recall.query import Scope
 
 Arguments = tuple[str | float, ...]
@@ -17,17 +16,16 @@ def condition(scope: Scope) -> tuple[str, Arguments]:
     fields = (("collection", scope.collections), ("source", scope.sources), ("speaker", scope.speakers))
     for column, wanted in fields:
         if wanted is not None:
-            names = possible(wanted)
-            parts.append(f"passage.{column} IN ({_places(names)})")
-            arguments.extend(names)
+            parts.append(f"passage.{column} IN ({_places(wanted)})")
+            arguments.extend(sorted(wanted))
     if scope.audience is not None:
         allowed = "passage.for_everybody"
-        if names := possible(scope.audience):
+        if scope.audience:
             allowed = (
                 f"({allowed} OR EXISTS (SELECT 1 FROM audience WHERE audience.passage = passage.id"
-                f" AND audience.name IN ({_places(names)})))"
+                f" AND audience.name IN ({_places(scope.audience)})))"
             )
-            arguments.extend(names)
+            arguments.extend(sorted(scope.audience))
         parts.append(allowed)
     for comparison, moment in ((">=", scope.since), ("<=", scope.until)):
         if moment is not None:

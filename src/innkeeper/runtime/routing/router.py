@@ -87,6 +87,9 @@ def route(request: Request, catalog: Catalog, vocabulary: Vocabulary, last: str 
     able = able_of(catalog, request.kind)
     if request.kind is Kind.TRANSCRIPTION and able:
         return _hearing(request, able, catalog)
+    if request.kind is Kind.EMBEDDING and any(model.id == catalog.embeds for model in able):
+        assert catalog.embeds is not None, "a model has an id"
+        return Route((catalog.embeds,), "the embedding provider", Rule.DEFAULT)
     if not any(model.tasks or model.languages or model.quality for model in able):
         return replace(_default(request.kind, catalog, able), task=_task_of(request))
     stays = next((model for model in able if model.id == last), None)
