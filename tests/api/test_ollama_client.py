@@ -164,6 +164,15 @@ class TestKeepAlive:
         ahead = shown.expires_at - datetime.now(UTC)
         assert ahead > timedelta(days=1000) if str(keep_alive).startswith("-") else ahead < timedelta(hours=1)
 
+    @pytest.mark.parametrize("keep_alive", [1e12, "9999999h", "9" * 50])
+    async def test_beyond_the_calendar_is_for_ever(self, open_house: OpenHouse, keep_alive: str | float) -> None:
+        async with open_house(echo_model("narrator")) as (_, door), client_of(door) as client:
+            await client.chat("narrator", WELL_MET, keep_alive=keep_alive)
+            [shown] = (await client.ps()).models
+
+        assert shown.expires_at is not None
+        assert shown.expires_at.year == 2318
+
     async def test_of_zero_lets_it_go_after_the_answer(self, open_house: OpenHouse) -> None:
         async with open_house(echo_model("narrator")) as (inn, door), client_of(door) as client:
             answer = await client.chat("narrator", WELL_MET, keep_alive=0)

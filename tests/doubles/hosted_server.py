@@ -84,6 +84,8 @@ class HostedServer(Served):
         """Fields beside the content of each message: reasoning, refusal, …"""
         self.most_vectors: int | None = None
         """How many vectors it gives at most, however many texts it is sent."""
+        self.lingers = False
+        """Whether a stream stays open after its last event."""
         self.piece_s = 0.0005
         self.keys_seen: list[str] = []
         self.gate: asyncio.Event | None = None
@@ -207,6 +209,8 @@ class HostedServer(Served):
         if self.counts and (body.get("stream_options") or {}).get("include_usage"):
             await send({"choices": [], "usage": usage})
         await response.write(b"data: [DONE]\n\n")
+        if self.lingers:
+            await asyncio.Event().wait()
         return response
 
     async def _go_wrong(self, http: web.Request, response: web.StreamResponse, fault: Fault, send: Any) -> None:

@@ -86,6 +86,14 @@ class TestAnswers:
             await answer(scene, embedding("one"))
         assert scene.server.asked == []
 
+    async def test_a_provider_that_keeps_a_complete_answer_open_has_answered_all_the_same(self, scene: Scene) -> None:
+        scene.server.lingers = True
+        async with asyncio.timeout(LIMIT_S):
+            for _ in range(3):  # as many failures would have it left alone
+                assert said(await answer(scene)) == "one two three"
+
+        assert scene.hosted.refusal("cloud") is None
+
 
 class TestFigures:
     async def test_are_the_providers(self, scene: Scene) -> None:
@@ -176,6 +184,21 @@ class TestTryingAgain:
 
         assert scene.pauses_s == []
 
+    @pytest.mark.parametrize("streams", [True, False])
+    async def test_it_does_not_wait_beyond_the_limit_of_the_chain(self, scene: Scene, streams: bool) -> None:
+        """C74"""
+        scene.server.faults = [full("3")]
+        error = await refusal(scene, replace(chat("one", streams=streams), first_words_within_s=2.0))
+
+        assert isinstance(error, ProviderPaused)
+        assert scene.pauses_s == []
+
+    @pytest.mark.parametrize("streams", [True, False])
+    async def test_a_caller_who_waits_for_no_slot_is_answered_where_none_is_needed(
+        self, scene: Scene, streams: bool
+    ) -> None:
+        assert said(await answer(scene, replace(chat("one", streams=streams), wait_at_most_s=0.0))) == "one"
+
     async def test_it_ends_after_a_few(self, scene: Scene) -> None:
         scene.server.faults = [FAULTY] * 5
         error = await refusal(scene)
@@ -248,6 +271,15 @@ class TestTime:
             scene.server.faults = [SILENT]
 
             assert isinstance(await refusal(scene, chat("one")), EngineTimedOut)
+
+    @pytest.mark.parametrize("streams", [True, False])
+    async def test_the_limit_of_the_chain_ends_it_with_its_cost(self, scene: Scene, streams: bool) -> None:
+        """C74: what may be charged counts towards the ceiling of the chain."""
+        scene.server.faults = [SILENT]
+        error = await refusal(scene, replace(chat("one", streams=streams), first_words_within_s=0.1))
+
+        assert isinstance(error, EngineTimedOut)
+        assert error.numbers["cost"]
 
     async def test_silence_in_the_middle_ends_an_answer(self, tmp_path: Path) -> None:
         async with hosted_scene(tmp_path, silence_s=0.1) as scene:

@@ -143,6 +143,8 @@ class TestWhatIsSent:
         "fields",
         [
             {"n": 2},
+            {"logit_bias": {"17": -100}},
+            {"functions": [{"name": "roll"}]},
             {"tools": [{"type": "function"}], "tool_choice": "required"},
             {
                 "messages": [

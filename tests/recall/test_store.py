@@ -115,6 +115,12 @@ class TestSearchingByWords:
         await store.add(ALL)
         await store.search(words(text))
 
+    async def test_a_word_that_was_nowhere_is_found_as_soon_as_it_is_added(self, store: Store) -> None:
+        await store.add([Passage(f"river number {count}", "s") for count in range(20)])
+        assert await store.search(words("unicorn")) == ()
+        await store.add([Passage("A unicorn drinks.", "s")])
+        assert texts(await store.search(words("unicorn"))) == ["A unicorn drinks."]
+
     async def test_no_more_than_the_limit(self, store: Store) -> None:
         await store.add([Passage(f"river number {count}", "s") for count in range(20)])
         assert len(await store.search(words("river", limit=7))) == 7
@@ -134,6 +140,8 @@ class TestScope:
             (Scope(since=1500.0, audience=None), {SWORD, SECRET}),
             (Scope(until=2000.0), {DRAGON, SWORD}),
             (Scope(sources=frozenset()), set()),
+            (Scope(sources=frozenset({"\x00", "session 2"})), {RIVER}),
+            (Scope(speakers=frozenset({"\ud800"}), audience=frozenset({"\x00"})), set()),
         ],
     )
     @pytest.mark.parametrize("mode", [Mode.LEXICAL, Mode.HYBRID])

@@ -13,6 +13,7 @@ import pytest
 
 from innkeeper.runtime import facts
 from innkeeper.runtime.catalog import Catalog, Model
+from innkeeper.runtime.chain import Limits
 from innkeeper.runtime.errors import (
     ChainExhausted,
     InnkeeperError,
@@ -129,6 +130,19 @@ class TestWhenTheHostedModelFails:
             scene.server.faults = [SILENT]
             async with open_inn(PRIMARY, GREEK_CLOUD, default="primary", also=(scene.hosted,)) as inn:
                 assert await who_answers(inn) == "primary"
+
+    async def test_what_its_silence_may_have_cost_is_not_spent_again(self, open_inn: OpenInn, scene: Scene) -> None:
+        """C74, C75: one ceiling for the whole chain."""
+        scene.server.faults = [SILENT]
+        other = replace(CLOUD, id="other")
+        just_enough = scene.spending.most(question(), CLOUD, 10)
+        request = question(max_cost=just_enough)
+        async with open_inn(
+            GREEK_CLOUD, other, default="other", also=(scene.hosted,), limits=Limits(stuck_s=0.2)
+        ) as inn:
+            with pytest.raises(ChainExhausted):
+                await who_answers(inn, request)
+            assert attempts(inn) == [("cloud", "engine_timed_out"), ("other", "spending_ceiling")]
 
     async def test_the_local_one_answers_when_the_money_is_spent(self, open_inn: OpenInn, tmp_path: Path) -> None:
         """C75"""

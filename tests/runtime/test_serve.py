@@ -132,6 +132,14 @@ class TestLeaving:
             assert ending(inn).outcome == "abandoned"
             assert not inn.residency.books.leases
 
+    async def test_who_hangs_up_on_the_last_word_was_answered(self, open_inn: OpenInn) -> None:
+        async with open_inn(echo_model("alpha")) as inn:
+            async with aclosing(inn.runtime.serve(question())) as chunks:
+                while not isinstance(await anext(chunks), Done):
+                    pass
+            assert ending(inn).outcome == "answered"
+            assert not inn.residency.books.leases
+
     async def test_a_caller_who_leaves_while_waiting_is_an_ending_too(self, open_inn: OpenInn) -> None:
         """C65"""
         async with open_inn(echo_model("alpha", never_ready=True)) as inn:

@@ -15,7 +15,7 @@ from typing import Self
 from starlette.types import Message, Send
 
 from innkeeper.api.answers import Header, began_headers
-from innkeeper.api.connection import WriteNow
+from innkeeper.api.connection import Direct, WriteNow, together
 from innkeeper.runtime.errors import InnkeeperError
 from innkeeper.runtime.messages import Began, Usage
 from innkeeper.runtime.wire.format import Answer
@@ -37,20 +37,20 @@ class AnswerStream:
         self,
         answer: Answer,
         send: Send,
-        write_now: WriteNow | None,
+        direct: Direct | None,
         *,
         headers: Iterable[Header],
         name: str,
         heartbeat_s: float,
         why_quiet: Callable[[], str],
     ) -> None:
-        """`write_now`: the connection's way for the shortcut; None where it has none. `name` is for its task."""
+        """`direct`: the connection's ways for shortcuts; None where it has none. `name` is for its task."""
         self._answer = answer
         self._tell = answer.piece
         self._send = send
-        self._write_now = write_now
+        self._direct = direct
         self._shortcut: WriteNow | None = None
-        """`write_now` while the shortcut is open: after the first piece, with no comment and no caller to wait for."""
+        """The way for pieces while it is open: after the first piece, with no comment and no caller to wait for."""
         self._headers = tuple(headers)
         self._name = name
         self._heartbeat_s = heartbeat_s
@@ -93,10 +93,8 @@ class AnswerStream:
         told = self._tell(document)
         if not told:
             return
-        if not self.has_started:
-            await self._start()
         await self._write(told)
-        self._shortcut = self._write_now
+        self._shortcut = self._direct.write_now if self._direct is not None else None
 
     def shortcut(self, document: bytes) -> bool:
         """Relay one piece now if nothing has to be waited for; whether it was. See `Request.shortcut`."""
@@ -121,27 +119,29 @@ class AnswerStream:
         self._close()
         if self._heartbeat is not None:
             await self._end_heartbeat()
-        if not self.has_started:
-            await self._start()
         await self._write(last, more=False)
 
-    async def _start(self) -> None:
-        self.has_started = True
-        headers = [(b"content-type", self._answer.media_type), *_HEADERS, *self._headers]
-        if self._began is not None:
-            headers += began_headers(self._began)
-        await self._deliver({"type": "http.response.start", "status": 200, "headers": headers})
-
     async def _write(self, text: bytes, *, more: bool = True) -> None:
-        await self._deliver({"type": "http.response.body", "body": text, "more_body": more})
-
-    async def _deliver(self, message: Message) -> None:
+        """A part of the body. The headers leave with the first."""
+        part: Message = {"type": "http.response.body", "body": text, "more_body": more}
         self._is_sending = True
         try:
-            await self._send(message)
+            if self.has_started:
+                await self._send(part)
+            else:
+                self.has_started = True
+                with together(self._direct):
+                    await self._send(self._head())
+                    await self._send(part)
         finally:
             self._is_sending = False
             self._sent_at_s = self._loop.time()
+
+    def _head(self) -> Message:
+        headers = [(b"content-type", self._answer.media_type), *_HEADERS, *self._headers]
+        if self._began is not None:
+            headers += began_headers(self._began)
+        return {"type": "http.response.start", "status": 200, "headers": headers}
 
     def _close(self) -> None:
         assert self._timer is not None, "used outside its block"
@@ -164,8 +164,6 @@ class AnswerStream:
         note = self._answer.note(self._why_quiet(), is_heartbeat=True)
         if note is None:
             return
-        if not self.has_started:
-            await self._start()
         await self._write(note)
 
     async def _end_heartbeat(self) -> None:

@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from innkeeper.api.answer_stream import AnswerStream
 from innkeeper.api.answers import Header, began_headers, header_text, send_error, send_json
 from innkeeper.api.body import CallerLeft, read_body
-from innkeeper.api.connection import WRITE_NOW, WriteNow
+from innkeeper.api.connection import Direct, direct_of, together
 from innkeeper.api.gate import Caller, caller_of
 from innkeeper.api.limits import Limits
 from innkeeper.api.options import ApiOptions
@@ -72,9 +72,9 @@ class Ask:
                 request = within_scope(asked.request, caller)
                 headers += [(b"x-innkeeper-note", header_text(note)) for note in asked.notes]
                 if request.streams:
-                    await self._stream(request, asked.answer, headers, receive, send, scope.get(WRITE_NOW))
+                    await self._stream(request, asked.answer, headers, receive, send, direct_of(scope))
                 else:
-                    await self._answer(request, asked.answer, headers, receive, send)
+                    await self._answer(request, asked.answer, headers, receive, send, direct_of(scope))
             finally:
                 house.asked.discard(request_id)
                 house.limits.leave(caller.name)
@@ -83,10 +83,14 @@ class Ask:
         except InnkeeperError as error:
             await send_error(send, error, self._form.error_document, headers[:1])
 
-    async def _read(self, scope: Scope, caller: Caller, receive: Receive) -> bytes:  # noqa: ARG002  # uploads need it
+    async def _read(self, scope: Scope, caller: Caller, receive: Receive) -> bytes:
         options = self._house.options
         return await read_body(
-            receive, caller.headers, limit_bytes=options.body_limit_bytes, within_s=options.body_within_s
+            receive,
+            caller.headers,
+            limit_bytes=options.body_limit_bytes,
+            within_s=options.body_within_s,
+            direct=direct_of(scope),
         )
 
     async def _send(self, send: Send, answer: Answer, document: bytes, headers: list[Header]) -> None:  # noqa: ARG002
@@ -112,12 +116,12 @@ class Ask:
         headers: list[Header],
         receive: Receive,
         send: Send,
-        write_now: WriteNow | None,
+        direct: Direct | None,
     ) -> None:
         stream = AnswerStream(
             answer,
             send,
-            write_now,
+            direct,
             headers=headers,
             name=request.id,
             heartbeat_s=self._house.options.heartbeat_s,
@@ -143,7 +147,13 @@ class Ask:
                 await stream.fail(error)
 
     async def _answer(
-        self, request: Request, answer: Answer, headers: list[Header], receive: Receive, send: Send
+        self,
+        request: Request,
+        answer: Answer,
+        headers: list[Header],
+        receive: Receive,
+        send: Send,
+        direct: Direct | None,
     ) -> None:
         document = b""
         async with (
@@ -158,7 +168,8 @@ class Ask:
                         answer.began(chunk)
                         headers += began_headers(chunk)
                     case Done(usage):  # at once; the runtime gives back and records while the answer travels
-                        await self._send(send, answer, answer.whole(document, usage), headers)
+                        with together(direct):
+                            await self._send(send, answer, answer.whole(document, usage), headers)
 
 
 def _unique(request_id: str, asked: set[str]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from starlette.types import Receive
 
+from innkeeper.api.connection import Direct
 from innkeeper.runtime.errors import BodyTooLarge, InvalidRequest
 
 
@@ -14,8 +15,15 @@ class CallerLeft(Exception):
     """The connection closed before the request was whole. There is nobody to answer."""
 
 
-async def read_body(receive: Receive, headers: Mapping[bytes, bytes], *, limit_bytes: int, within_s: float) -> bytes:
-    """The whole body.
+async def read_body(
+    receive: Receive,
+    headers: Mapping[bytes, bytes],
+    *,
+    limit_bytes: int,
+    within_s: float,
+    direct: Direct | None = None,
+) -> bytes:
+    """The whole body; from `direct` at once where it has come with its headers.
 
     Raises:
         BodyTooLarge: Its declared length is over the limit, or that much has arrived; the rest is not read.
@@ -25,6 +33,11 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], *, limit_b
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and int(declared[:20]) > limit_bytes:
         raise _too_large(limit_bytes, int(declared[:20]))
+    here = direct.whole_body() if direct is not None else None
+    if here is not None:
+        if len(here) > limit_bytes:
+            raise _too_large(limit_bytes, len(here))
+        return here
     try:
         async with asyncio.timeout(within_s):
             return await _collect(receive, limit_bytes)

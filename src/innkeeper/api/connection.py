@@ -1,17 +1,19 @@
-"""One connection: uvicorn's, with a limit on the headers of a request, and a way to write without waking a task.
+"""One connection: uvicorn's, with a limit on the headers of a request, and ways that ASGI has no words for.
 
 uvicorn waits for ever for the first request of a connection and for the rest of a request that has begun, and keeps
-whatever headers come. A handful of slow callers could hold all descriptors. And its `send` is a coroutine, which a
-piece of an answer would have to wake somebody for.
+whatever headers come. A handful of slow callers could hold all descriptors. Its `send` is a coroutine, which a piece
+of an answer would have to wake somebody for, and makes two writes of an answer. Its `receive` has to be waited for with
+a clock in hand, also for a body that came with its headers.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final, TypeAlias, cast
 
+from starlette.types import Scope
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
@@ -19,8 +21,8 @@ from uvicorn.server import ServerState
 HEADERS_LIMIT_BYTES = 64 * 1024
 """The request line and all headers together."""
 
-WRITE_NOW: Final = "innkeeper.write_now"
-"""Where a scope carries its `WriteNow`."""
+_DIRECT: Final = "innkeeper.direct"
+"""Where a scope carries its `Direct`."""
 
 WriteNow: TypeAlias = Callable[[bytes], bool]
 """Sends a part of a body whose headers are out; whether the next may follow at once, or has to wait in `send`."""
@@ -59,6 +61,8 @@ class Connection(HttpToolsProtocol):
             self._header_bytes += len(data)
             if self._header_bytes > HEADERS_LIMIT_BYTES:
                 self.send_400_response(f"The headers are larger than {HEADERS_LIMIT_BYTES} bytes.")
+            else:
+                self._expect_headers()
         elif self._is_between_requests() and self.timeout_keep_alive_task is None:
             self._expect_headers()  # the rest of a body that was answered early, or noise between requests
 
@@ -66,12 +70,11 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
         self._is_in_headers = True
         self._header_bytes = 0
-        self._expect_headers()
 
     def on_headers_complete(self) -> None:
         self._got_headers()
         super().on_headers_complete()
-        cast("dict[str, Any]", self.scope)[WRITE_NOW] = partial(_write_now, self.cycle)  # Any: a scope holds anything
+        cast("dict[str, Any]", self.scope)[_DIRECT] = Direct(self.cycle)  # Any: a scope holds anything
 
     def _is_between_requests(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request; uvicorn's type does not say so
@@ -88,12 +91,73 @@ class Connection(HttpToolsProtocol):
             self._deadline = None
 
 
-def _write_now(cycle: RequestResponseCycle, part: bytes) -> bool:
-    """What `RequestResponseCycle.send` does with a part of a body without a length, before or after it waits."""
-    if cycle.disconnected:
-        return False
-    cycle.transport.write(b"%x\r\n%b\r\n" % (len(part), part))
-    return not cycle.flow.write_paused
+class Direct:
+    """The connection under one request and its answer, for what need not wait."""
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+
+    def whole_body(self) -> bytes | None:
+        """The body, if all of it is here already and nobody has begun to receive it; else None, and it must be."""
+        cycle = self._cycle
+        if cycle.more_body or cycle.waiting_for_100_continue:
+            return None
+        body, cycle.body = bytes(cycle.body), bytearray()
+        return body
+
+    def write_now(self, part: bytes) -> bool:
+        """What `RequestResponseCycle.send` does with a part of a body without a length, before or after it waits."""
+        cycle = self._cycle
+        if cycle.disconnected:
+            return False
+        cycle.transport.write(b"%x\r\n%b\r\n" % (len(part), part))
+        return not cycle.flow.write_paused
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is sent in the block leaves in one write at its end, and wakes its reader once."""
+        transport = self._cycle.transport
+        held = self._cycle.transport = _Held(transport)
+        try:
+            yield
+        finally:
+            self._cycle.transport = transport
+            held.let_go()
+
+
+class _Held(asyncio.Transport):
+    """Takes what is written to a transport, until it is let go."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        super().__init__()
+        self._transport = transport
+        self._parts: list[bytes] = []
+        self._closes = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._parts.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return self._closes or self._transport.is_closing()
+
+    def close(self) -> None:
+        self._closes = True
+
+    def let_go(self) -> None:
+        if self._parts:
+            self._transport.write(b"".join(self._parts))
+        if self._closes:
+            self._transport.close()
+
+
+def direct_of(scope: Scope) -> Direct | None:
+    """What lies under the request of that scope; None where it is no connection of ours."""
+    return cast("Direct | None", scope.get(_DIRECT))
+
+
+def together(direct: Direct | None) -> AbstractContextManager[None]:
+    """`Direct.together`, where there is one."""
+    return nullcontext() if direct is None else direct.together()
 
 
 def connection_type(within_s: float) -> type[Connection]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
+from innkeeper.recall.passage import possible
 from innkeeper.recall.query import Scope
 
 
@@ -15,7 +16,9 @@ def marks_of(collection: str, source: str) -> tuple[str, str]:
 def marked(scope: Scope) -> tuple[tuple[str, ...], ...]:
     """Groups of marks; a passage of the scope has one of every group."""
     groups = (("c", scope.collections), ("s", scope.sources))
-    return tuple(tuple(sorted(_mark(kind, name) for name in names)) for kind, names in groups if names is not None)
+    return tuple(
+        tuple(sorted(_mark(kind, name) for name in possible(names))) for kind, names in groups if names is not None
+    )
 
 
 def _mark(kind: str, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
@@ -19,6 +20,11 @@ _NOT_STORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 def storable(text: str) -> str:
     """`text` with every character that no store can hold replaced by U+FFFD."""
     return _NOT_STORABLE.sub("\ufffd", text)
+
+
+def possible(names: Iterable[str]) -> list[str]:
+    """Those of the names that a passage can have. A store may refuse the others, even to find nothing."""
+    return sorted(name for name in names if not _NOT_STORABLE.search(name))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -28,6 +29,16 @@ def cosines(question: Vectors, rows: Bytes8, scales: NDArray[np.float32]) -> NDA
     """How alike each row and the question (one row of length 1) are; exact but for the rounding to bytes."""
     products: NDArray[np.float32] = (rows.astype(np.float32) @ question.reshape(-1)) * scales
     return products
+
+
+def most_alike(question: Vectors, rows: Sequence[tuple[int, float, bytes]]) -> list[tuple[int, float]]:
+    """Passages with their cosine, the most alike first; of each its number, its scale and its bytes are given."""
+    if not rows:
+        return []
+    rows = sorted(rows)  # so that every store adds up the same numbers in the same order
+    data = np.frombuffer(b"".join(row[2] for row in rows), dtype=np.int8).reshape(len(rows), -1)
+    scores = cosines(question, data, np.asarray([row[1] for row in rows], dtype=np.float32))
+    return [(rows[place][0], float(scores[place])) for place in np.argsort(-scores, kind="stable")]
 
 
 def sketches(vectors: Vectors | Bytes8) -> Sketches:

@@ -17,6 +17,9 @@ NEXT_NEEDS_S: Final = 5.0
 HEARD_WITHIN_S: Final = 7 * 86_400.0
 """Sound may be heard for days; its engine watches each window itself."""
 
+ENDS_BY_ITSELF_S: Final = 0.1
+"""Seconds before the limit at which an engine that knows it ends its work, because it can say why and at what cost."""
+
 STUCK: Final = 5.0
 """An engine that needs so many times what is expected of it is taken to be stuck, where another could answer."""
 
@@ -82,11 +85,17 @@ class Chain:
                 share_s = until_due_s - min(until_due_s / 2, self._needs_s(behind))
                 left_s = min(left_s, max(share_s, self._wait_s(model)))
                 first_words_s = min(first_words_s, max(share_s, 2 * reading_s))
-        if request.max_cost is not None:
-            request = replace(request, max_cost=max(0.0, request.max_cost - self._spent))
+        silence_s = limits.silence_s
         if hears:
-            return Attempt(model, request, left_s, HEARD_WITHIN_S, HEARD_WITHIN_S, self._began(model))
-        return Attempt(model, request, left_s, first_words_s, limits.silence_s, self._began(model))
+            first_words_s = silence_s = HEARD_WITHIN_S
+        if len(self.choice.candidates) > 1 or request.max_cost is not None:  # a copy costs a request some microseconds
+            request = replace(
+                request,
+                wait_at_most_s=left_s,
+                first_words_within_s=first_words_s - min(ENDS_BY_ITSELF_S, first_words_s / 10),
+                max_cost=None if request.max_cost is None else max(0.0, request.max_cost - self._spent),
+            )
+        return Attempt(model, request, left_s, first_words_s, silence_s, self._began(model))
 
     def _began(self, model: str) -> Began:
         choice = self.choice
@@ -124,7 +133,7 @@ class Attempt:
 
     model: str
     request: Request
-    """As it is for this candidate: with what the others have left of its cost."""
+    """As it is for this candidate: with what the others have left of its time and its cost."""
     wait_at_most_s: float
     """For memory and a slot."""
     first_words_within_s: float

@@ -70,6 +70,10 @@ class Request:
     deadline_s: float | None = None
     """Seconds within which its caller wants the first words; None takes the target of what it is for."""
 
+    first_words_within_s: float | None = None
+    """Seconds after which its engine is given up if it has said nothing; the chain says it to engines that can end
+    their work themselves, and tell why and at what cost. None leaves it to the engine."""
+
     waits: bool = True
     """Whether it waits for the right model. Otherwise one that is there answers, and the right one is loaded."""
 

@@ -123,7 +123,7 @@ class Runtime:
                             async for chunk in chunks:
                                 silence.pause()
                                 if isinstance(chunk, Done):
-                                    usage = chunk.usage
+                                    outcome, usage = "answered", chunk.usage
                                     self._has_ended(attempt, lease, usage)
                                 yield chunk  # stream
                                 silence.listen()
@@ -149,7 +149,8 @@ class Runtime:
             outcome = error.code
             raise
         except (asyncio.CancelledError, GeneratorExit):
-            outcome = "abandoned"
+            if outcome != "answered":  # who has heard everything may go
+                outcome = "abandoned"
             raise
         finally:  # record
             took_s = self._seconds() - began_s

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from innkeeper.recall.passage import possible
 from innkeeper.recall.query import Scope
 
 Arguments = tuple[str | float, ...]
@@ -16,16 +17,17 @@ def condition(scope: Scope) -> tuple[str, Arguments]:
     fields = (("collection", scope.collections), ("source", scope.sources), ("speaker", scope.speakers))
     for column, wanted in fields:
         if wanted is not None:
-            parts.append(f"passage.{column} IN ({_places(wanted)})")
-            arguments.extend(sorted(wanted))
+            names = possible(wanted)
+            parts.append(f"passage.{column} IN ({_places(names)})")
+            arguments.extend(names)
     if scope.audience is not None:
         allowed = "passage.for_everybody"
-        if scope.audience:
+        if names := possible(scope.audience):
             allowed = (
                 f"({allowed} OR EXISTS (SELECT 1 FROM audience WHERE audience.passage = passage.id"
-                f" AND audience.name IN ({_places(scope.audience)})))"
+                f" AND audience.name IN ({_places(names)})))"
             )
-            arguments.extend(sorted(scope.audience))
+            arguments.extend(names)
         parts.append(allowed)
     for comparison, moment in ((">=", scope.since), ("<=", scope.until)):
         if moment is not None:

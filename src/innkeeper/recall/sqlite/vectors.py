@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from innkeeper.recall.provenance import Vectors
-from innkeeper.recall.quantized import Sketches, cosines, nearest, sketches
+from innkeeper.recall.quantized import Sketches, most_alike, nearest, sketches
 from innkeeper.recall.query import Scope
 from innkeeper.recall.ranking import Scored
 from innkeeper.recall.sqlite.database import Database, Row, numbers
@@ -78,13 +78,8 @@ class VectorSearch:
             " CROSS JOIN vector ON vector.id = wanted.value"  # in this order: the scope's indexes would read far more
             f" CROSS JOIN passage ON passage.id = vector.passage WHERE {where}"
         )
-        rows = list(self._database.rows(query, (numbers(np.sort(self._vectors[places])), *arguments)))
-        if not rows:
-            return []
-        data = np.frombuffer(b"".join(row[2] for row in rows), dtype=np.int8).reshape(len(rows), -1)
-        scores = cosines(question, data, np.asarray([row[1] for row in rows], dtype=np.float32))
-        order = np.lexsort((np.asarray([row[0] for row in rows]), -scores))
-        return [(int(rows[place][0]), float(scores[place])) for place in order]
+        rows = self._database.rows(query, (numbers(np.sort(self._vectors[places])), *arguments))
+        return most_alike(question, [(passage, scale, data) for passage, scale, data in rows])
 
     def _catch_up(self, embedding: int) -> None:
         """Read the sketches that were added since the last search; all of them where much was removed."""

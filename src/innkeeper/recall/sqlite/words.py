@@ -11,6 +11,9 @@ from innkeeper.recall.sqlite.database import Database, numbers
 from innkeeper.recall.sqlite.scope import condition
 from innkeeper.recall.terms import Step
 
+_REMEMBERED_FROM: Final = 1_000
+"""Counting fewer is quick, and what was rare a moment ago, or nowhere, must be found as soon as it is added."""
+
 _FREQUENCIES_REMEMBERED: Final = 20_000
 
 
@@ -31,15 +34,19 @@ class WordSearch:
         self._counted_at = 0
 
     def holding(self, terms: Sequence[str], passages: int) -> dict[str, int]:
-        """How many of the passages hold each term. May be a tenth behind while the store grows."""
+        """How many of the passages hold each term. Of a common one it may be a tenth behind while the store grows."""
         if abs(passages - self._counted_at) > self._counted_at // 10 or len(self._holding) > _FREQUENCIES_REMEMBERED:
             self._holding.clear()
             self._counted_at = passages
+        counts = {}
         for term in terms:
-            if term not in self._holding:
-                found = self._database.value("SELECT doc FROM vocabulary WHERE term = ?", (term,))
-                self._holding[term] = found or 0
-        return {term: self._holding[term] for term in terms}
+            counted = self._holding.get(term)
+            if counted is None:
+                counted = int(self._database.value("SELECT doc FROM vocabulary WHERE term = ?", (term,)) or 0)
+                if counted >= _REMEMBERED_FROM:
+                    self._holding[term] = counted
+            counts[term] = counted
+        return counts
 
     def matching(self, step: Step, scope: Scope, at_most: int, newest: float) -> list[tuple[int, float]]:
         """See `Rows.matching`."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from innkeeper.runtime.catalog import Model
 from innkeeper.runtime.engines import hosted_failure
@@ -42,6 +42,9 @@ from innkeeper.runtime.messages import Chunk, Done, Kind, Piece, Request
 from innkeeper.runtime.spending.spending import Bill, Spending
 
 Answer = TypeVar("Answer")
+
+ENDS_WITHIN_S: Final = 0.2
+"""Seconds a provider may take to close an answer that is complete; one that takes longer loses the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +108,15 @@ class Attempts:
         return self._drift.body(request, source, self._link.provider.answer_tokens_at_most)
 
     def attempt(self, request: Request, bill: Bill, until_s: float) -> AsyncGenerator[Chunk, None]:
-        """Stream the answer; its first words must be there by `until_s`.
+        """Stream the answer; its first words must be there by `until_s`, or all of it where it does not stream.
 
         Raises:
             Failed: There is none, or it broke off.
             EngineDied: The engine was stopped meanwhile.
         """
         if request.kind is Kind.EMBEDDING:
-            return self._vectors(request, bill)
-        return self._stream(request, bill, until_s) if request.streams else self._whole(request, bill)
+            return self._vectors(request, bill, until_s)
+        return self._stream(request, bill, until_s) if request.streams else self._whole(request, bill, until_s)
 
     # ---- an answer piece by piece ----
 
@@ -174,14 +177,20 @@ class Attempts:
                 yield self._piece(with_usage({**last, "choices": []}, bill.usage))
             ended_s = self._house.seconds()
             yield Done(replace(bill.usage, prompt_s=first_s - began_s, answer_s=ended_s - first_s))
-            while is_complete and await self._within(lambda: anext(lines, None), ended_s + 1) is not None:
-                pass  # to the end, so that the connection can be used again
+            if is_complete:
+                await self._read_out(lines, ended_s + ENDS_WITHIN_S)
+
+    async def _read_out(self, lines: AsyncGenerator[bytes, None], until_s: float) -> None:
+        """Read to the end, so that the connection can be used again. The answer is out: no failure counts any more."""
+        with suppress(Failed):
+            while await self._within(lambda: anext(lines, None), until_s) is not None:
+                pass
 
     # ---- an answer in one piece ----
 
-    async def _whole(self, request: Request, bill: Bill) -> AsyncGenerator[Chunk, None]:
+    async def _whole(self, request: Request, bill: Bill, until_s: float) -> AsyncGenerator[Chunk, None]:
         bill.asked()
-        document = await self._asked(request.kind, self.body(request))
+        document = await self._asked(request.kind, self.body(request), until_s)
         bill.said(text_of(document))
         if not says_something(document):
             self._count(bill, counted(document))
@@ -191,7 +200,7 @@ class Attempts:
         yield self._piece(document if figures is not None else with_usage(document, bill.usage))
         yield Done(bill.usage)
 
-    async def _vectors(self, request: Request, bill: Bill) -> AsyncGenerator[Chunk, None]:
+    async def _vectors(self, request: Request, bill: Bill, until_s: float) -> AsyncGenerator[Chunk, None]:
         body = self.body(request)
         at_once = self._link.provider.embed_at_once
         texts = body.get("input")
@@ -201,7 +210,7 @@ class Attempts:
         parts = []
         for batch in batches:
             bill.asked()
-            part = await self._asked(request.kind, {**body, "input": batch})
+            part = await self._asked(request.kind, {**body, "input": batch}, until_s)
             wanted = len(batch) if isinstance(batch, list) and not isinstance(batch[0], int) else 1
             if len(part.get("data") or []) != wanted:
                 what = f"gave {len(part.get('data') or [])} vectors for {wanted} texts"
@@ -211,9 +220,9 @@ class Attempts:
         yield self._piece(parts[0] if len(parts) == 1 else vectors_together(parts))
         yield Done(bill.usage)
 
-    async def _asked(self, kind: Kind, body: object) -> Document:
+    async def _asked(self, kind: Kind, body: object, until_s: float) -> Document:
         http, limit_s = self._link.http, self._link.provider.whole_answer_within_s
-        answer = await self._within(lambda: http.ask("POST", TARGETS[kind], body, within_s=limit_s), None)
+        answer = await self._within(lambda: http.ask("POST", TARGETS[kind], body, within_s=limit_s), until_s)
         if not 200 <= answer.status < 300:
             self._refuse(answer.status, answer.headers, answer.data)
         return self._understood(answer.data)

@@ -20,7 +20,7 @@ from innkeeper.runtime.engines.hosted_attempt import Attempts, House
 from innkeeper.runtime.engines.hosted_drift import Drift
 from innkeeper.runtime.engines.hosted_failure import Failed, Failure
 from innkeeper.runtime.engines.hosted_link import Link
-from innkeeper.runtime.errors import InnkeeperError, LoadFailed, NotSupported, SetupError
+from innkeeper.runtime.errors import LoadFailed, NotSupported, SetupError
 from innkeeper.runtime.messages import Chunk, Request
 from innkeeper.runtime.spending.spending import Bill
 
@@ -67,14 +67,9 @@ class HostedEngine:
         self._attempts.refuse_when_stopped()
         provider = self._link.provider
         with self._house.spending.bill(request, self._model, provider.answer_tokens_at_most) as bill:
-            try:
-                async with aclosing(self._answer(request, bill)) as chunks:
-                    async for chunk in chunks:
-                        yield chunk
-            except InnkeeperError as error:
-                if bill.usage.cost:  # what failed may have cost money all the same
-                    error.numbers["cost"] = bill.usage.cost
-                raise
+            async with aclosing(self._answer(request, bill)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
 
     async def stop(self) -> None:
         """See `Engine.stop`."""
@@ -92,10 +87,14 @@ class HostedEngine:
     async def _answer(self, request: Request, bill: Bill) -> AsyncGenerator[Chunk, None]:
         """Try until there are first words, an error that trying again does not cure, or no time left."""
         link, model = self._link, self._model
-        allowed_s = link.provider.first_words_within_s
-        if request.wait_at_most_s is not None:
-            allowed_s = min(allowed_s, request.wait_at_most_s)
-        until_s = self._house.seconds() + allowed_s
+        began_s = self._house.seconds()
+        retry_until_s = began_s + _least(
+            link.provider.first_words_within_s, request.first_words_within_s, request.wait_at_most_s
+        )
+        until_s = began_s + _least(
+            link.provider.first_words_within_s if request.streams else link.provider.whole_answer_within_s,
+            request.first_words_within_s,
+        )
         retries = 0
         link.pass_through(model.id)
         is_settled = said_something = False
@@ -118,7 +117,7 @@ class HostedEngine:
                     if self._has_adapted(request, failure):
                         continue
                     pause_s = hosted_failure.pause_s(retries, failure.retry_after_s, self._house.chance())
-                    has_time = self._house.seconds() + pause_s < until_s
+                    has_time = self._house.seconds() + pause_s < retry_until_s
                     if failure.may_be_retried and retries < link.provider.retries and has_time:
                         retries += 1
                         await self._attempts.pause(pause_s)
@@ -140,6 +139,10 @@ class HostedEngine:
         self._drift.remember(change)
         self._house.note(facts.Adapted(self._model.id, change.parameter, change.sent_as, failure.error.message))
         return True
+
+
+def _least(limit_s: float, *others_s: float | None) -> float:
+    return min([limit_s, *(other_s for other_s in others_s if other_s is not None)])
 
 
 def refuse_to_send(model: Model, link: Link) -> None:

@@ -39,6 +39,10 @@ _OPTIONS: Final = (
 """Fields that have the same name among Ollama's options."""
 
 
+_UNKNOWN: Final = ("logit_bias", "functions", "grammar", "echo")
+"""Fields that Ollama has nothing for, and without which the answer is another."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """Between which numbers of tokens a prompt lies, without a tokenizer."""
@@ -71,6 +75,9 @@ def asked(source: str, request: Request, *, context: int, load_options: Mapping[
         return {**common, "input": _inputs(body), **wanted}
     if body.get("n") not in (None, 1):
         raise NotSupported("Ollama gives one answer to a request: leave `n` out.", param="n")
+    for name in _UNKNOWN:
+        if body.get(name):
+            raise NotSupported(f"Ollama has no `{name}`: leave it out, or name another model.", param=name)
     common |= {"stream": request.streams, "shift": False, **_format(body), **_think(body), **_logprobs(body)}
     if request.kind is Kind.COMPLETION:
         suffix = body.get("suffix")

@@ -173,19 +173,12 @@ class Spending:
         return ticket
 
     def _refuse_if_short(self, request: Request, model: Model, most: float | None) -> None:
-        if not self._purse.ceilings.are_set and request.max_cost is None:
+        if not self._purse.ceilings.are_set:
             return
         if most is None:
             raise SpendingCeiling(
                 f"{model.id} has no price, so that no ceiling can hold for it. Set its `input_price` and "
                 "`output_price`; where it is free, 0.",
-            )
-        if request.max_cost is not None and most > request.max_cost:
-            raise SpendingCeiling(
-                f"{model.id} is not asked: it may cost {_told(most)} {self._purse.ceilings.currency}, and this request "
-                f"may cost {_told(request.max_cost)}. A lower `max_tokens` makes it cheaper.",
-                most=most,
-                ceiling=request.max_cost,
             )
         short = self._purse.short(request.client, most)
         if short is not None:

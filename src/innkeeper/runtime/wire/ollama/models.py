@@ -17,6 +17,9 @@ API_VERSION: Final = "0.12.6"
 """The version of Ollama whose API this is: clients look at it to know what they may ask for."""
 
 _FOR_EVER: Final = timestamp(datetime(2318, 1, 1, tzinfo=UTC).timestamp())  # Ollama's own: 292 years from its start
+LONGEST_STAY_S: Final = 3.2e9
+"""A century. What stays for longer stays for ever, and a calendar ends."""
+
 _CAPABILITIES: Final[Mapping[Kind, tuple[str, ...]]] = {
     Kind.CHAT: ("completion", "tools"),
     Kind.COMPLETION: ("completion",),
@@ -57,7 +60,7 @@ def resident(model: Model, view: ModelView, weights: Weights, unix_s: float) -> 
         **{name: value for name, value in tag(model, weights).items() if name != "modified_at"},
         "size": sum(view.held.values()),
         "size_vram": sum(size for pool, size in view.held.items() if pool != "ram"),
-        "expires_at": _FOR_EVER if stays_s is None else timestamp(unix_s + stays_s),
+        "expires_at": _FOR_EVER if stays_s is None or stays_s > LONGEST_STAY_S else timestamp(unix_s + stays_s),
         "context_length": view.context or 0,
     }
 

@@ -40,6 +40,7 @@ def read_request(kind: Kind, body: Body, *, request_id: str, client: str = "", h
     streams = _flag(body, "stream")
     check_numbers(body)
     _CONTENT[kind](body)
+    _shapes(body)
     priority = hints.priority if hints.priority is not None else body.get("priority")
     waits = _flag(body, "wait", otherwise=True)
     if "wait" in body:  # ours: an engine need not know it, and an API elsewhere may refuse it
@@ -87,6 +88,8 @@ def _chat(body: Body) -> None:
         if not isinstance(role, str) or not role:
             raise InvalidRequest(f"{where}.role must be a string such as user.", param=f"{where}.role")
         _content(message.get("content"), f"{where}.content")
+        if message.get("tool_calls") is not None:
+            _objects(message["tool_calls"], f"{where}.tool_calls")
 
 
 def _content(content: object, where: str) -> None:
@@ -137,6 +140,31 @@ _CONTENT: Final[Mapping[Kind, Callable[[Body], None]]] = {
     Kind.RERANK: _rerank,
     Kind.TRANSCRIPTION: _transcription,
 }
+
+
+def _shapes(body: Body) -> None:
+    """What engines look into; what they only pass on may be anything."""
+    for name in ("stream_options", "response_format"):
+        _object(body.get(name), name)
+    if body.get("tools") is not None:
+        _objects(body["tools"], "tools")
+    stop = body.get("stop")
+    if not isinstance(stop, str | list | None) or not all(isinstance(each, str) for each in stop or ()):
+        raise InvalidRequest("stop must be a string or a list of strings.", param="stop")
+
+
+def _object(value: object, where: str) -> None:
+    if not isinstance(value, dict | None):
+        raise InvalidRequest(f"{where} must be an object, not {kind_of(value)}.", param=where)
+
+
+def _objects(value: object, where: str) -> None:
+    if not isinstance(value, list):
+        raise InvalidRequest(f"{where} must be a list, not {kind_of(value)}.", param=where)
+    for index, item in enumerate(value):
+        if not isinstance(item, dict):
+            param = f"{where}[{index}]"
+            raise InvalidRequest(f"{param} must be an object, not {kind_of(item)}.", param=param)
 
 
 def _texts_or_tokens(body: Body, name: str) -> None:
