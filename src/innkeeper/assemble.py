@@ -86,7 +86,7 @@ async def _serve(loaded: Loaded, found: Found) -> None:
     keys = KeyFile(home / "keys.json")
     check_exposure(settings.host, bool(keys.keys()), settings.api.consents_to_open_network)
     listener = listen(settings.host, settings.port)
-    shutil.rmtree(home / "uploads", ignore_errors=True)  # of a server that was killed while it heard
+    shutil.rmtree(uploads_of(settings), ignore_errors=True)  # of a server that was killed while it heard
     metrics = PrometheusSink()
     with closing(journal_of(settings, home, metrics)) as journal:
         async with opened_adapters(loaded, journal.record) as adapters:
@@ -167,6 +167,7 @@ def _hosted(loaded: Loaded, note: Note) -> Hosted:
         seconds=time.monotonic,
         clock=time.time,
         chance=random.random,
+        uploads=uploads_of(settings),
     )
     return Hosted([_provider(loaded, name, provider) for name, provider in settings.hosted.items()], house)
 
@@ -185,6 +186,8 @@ def _provider(loaded: Loaded, name: str, settings: ProviderSettings) -> Provider
         retries=settings.retries,
         answer_tokens_at_most=settings.answer_tokens_at_most,
         embed_at_once=settings.embed_at_once,
+        upload_limit_bytes=settings.upload_limit,
+        upload_longest_s=settings.upload_longest_s,
         counts_dollars=loaded.settings.spending.currency == "USD",
     )
 
@@ -329,10 +332,15 @@ def door_options(settings: Settings) -> ApiOptions:
         heartbeat_s=api.heartbeat_s,
         body_limit_bytes=api.body_limit,
         audio_limit_bytes=api.audio_limit,
-        uploads=settings.home / "uploads",
+        uploads=uploads_of(settings),
         requests_at_once=api.requests_at_once,
         shutdown_within_s=api.shutdown_within_s,
     )
+
+
+def uploads_of(settings: Settings) -> Path:
+    """Where sound lies while it is heard, and its parts while they are sent."""
+    return settings.home / "uploads"
 
 
 def prepared_home(home: Path) -> Path:

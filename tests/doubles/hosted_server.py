@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from tests.doubles.hosted_ear import Ear, error_answer, read_form
 from tests.doubles.served import Served
 
 KEY: Final = "sk-or-v1-0123456789abcdef-THE-SECRET"
@@ -95,6 +96,9 @@ class HostedServer(Served):
         self.app.router.add_post("/v1/chat/completions", self._chat)
         self.app.router.add_post("/v1/completions", self._completion)
         self.app.router.add_post("/v1/embeddings", self._embeddings)
+        self.ear = Ear()
+        self.app.router.add_post("/v1/audio/transcriptions", self._hear)
+        self.app.router.add_post("/v1/audio/translations", self._hear)
 
     @property
     def api(self) -> str:
@@ -105,7 +109,7 @@ class HostedServer(Served):
         body: Json = await http.json()
         messages = body.get("messages")
         if not isinstance(messages, list):
-            return _error(400, {"message": "'messages' is a required property", "code": None})
+            return error_answer(400, {"message": "'messages' is a required property", "code": None})
         text = " ".join(_text(message.get("content")) for message in messages if isinstance(message, dict))
         return await self._answer(http, body, text, "chat.completion")
 
@@ -113,7 +117,7 @@ class HostedServer(Served):
         body: Json = await http.json()
         prompt = body.get("prompt")
         if not isinstance(prompt, str):
-            return _error(400, {"message": "Invalid type for 'prompt': expected a string.", "param": "prompt"})
+            return error_answer(400, {"message": "Invalid type for 'prompt': expected a string.", "param": "prompt"})
         return await self._answer(http, body, prompt, "text_completion")
 
     async def _embeddings(self, http: web.Request) -> web.StreamResponse:
@@ -136,6 +140,28 @@ class HostedServer(Served):
             document["usage"] = {"prompt_tokens": tokens, "total_tokens": tokens}
         return web.json_response(document)
 
+    async def _hear(self, http: web.Request) -> web.StreamResponse:
+        self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
+        try:
+            form = await read_form(http)
+            self.note(http.path, form.fields | {"file": form.file_name, "bytes": form.sound_bytes})
+            if self.gate is not None:
+                await self.gate.wait()
+            refusal = self._refusal(http, form.fields) or self.ear.refusal(http.path, form)
+            if refusal is not None:
+                return refusal
+            fault = self.faults.pop(0) if self.faults else None
+            if fault is not None and fault.how == "silent":
+                await asyncio.Event().wait()
+            if fault is not None and fault.how == "cut" and http.transport is not None:
+                http.transport.abort()
+            if fault is not None and fault.how == "garbage":
+                return web.Response(text='{"words": 1}')
+            return self.ear.answer(http.path, form)
+        finally:
+            self.under_way -= 1
+
     async def _answer(self, http: web.Request, body: Json, prompt: str, kind: str) -> web.StreamResponse:
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
@@ -152,7 +178,7 @@ class HostedServer(Served):
                     f"This model's maximum context length is {LIMIT_TOKENS} tokens. However, your messages resulted in "
                     f"{needed} tokens. Please reduce the length of the messages."
                 )
-                return _error(400, {"message": message, "code": "context_length_exceeded"})
+                return error_answer(400, {"message": message, "code": "context_length_exceeded"})
             limit: int = body.get("max_completion_tokens") or body.get("max_tokens") or LIMIT_TOKENS
             if body.get("ignore_eos"):
                 words = [words[number % len(words)] for number in range(limit)]
@@ -242,16 +268,12 @@ class HostedServer(Served):
         self.keys_seen.append(http.headers.get("Authorization", ""))
         if self.faults and self.faults[0].after_pieces is None:
             fault = self.faults.pop(0)
-            return _error(fault.status, fault.error, fault.headers)
+            return error_answer(fault.status, fault.error, fault.headers)
         for name, instead in self.refused.items():
             if name in body:
                 fault = refuses(name, instead)
-                return _error(fault.status, fault.error)
+                return error_answer(fault.status, fault.error)
         return None
-
-
-def _error(status: int, error: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> web.Response:
-    return web.json_response({"error": dict(error)}, status=status, headers=headers)
 
 
 def _text(content: object) -> str:

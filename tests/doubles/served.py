@@ -41,6 +41,11 @@ class Served:
             self._was_asked.clear()
             await self._was_asked.wait()
 
+    def note(self, path: str, body: Any) -> None:  # as above
+        """`path` was asked."""
+        self.asked.append((path, body))
+        self._was_asked.set()
+
     async def listen(self) -> None:
         """Start listening: on a free port the first time, on the same one after that."""
         listener = socket.socket()
@@ -71,9 +76,9 @@ class Served:
 
     @web.middleware
     async def _remember(self, request: web.Request, handler: Any) -> web.StreamResponse:  # aiohttp's handlers vary
-        body = await request.text()
-        self.asked.append((request.path, json.loads(body) if body else None))
-        self._was_asked.set()
+        if request.content_type != "multipart/form-data":  # a form is its handler's to read
+            body = await request.text()
+            self.note(request.path, json.loads(body) if body else None)
         if self.is_dumb:
             await asyncio.Event().wait()
         answer = await handler(request)

@@ -82,7 +82,9 @@ async def hosted_scene(folder: Path, ceilings: Ceilings | None = None, **provide
         spending = Spending(
             ceilings or Ceilings(), SpendBook(folder / "spend.sqlite"), clock=lambda: NOW_UNIX_S, note=facts.append
         )
-        house = House(spending, facts.append, lambda: now_s[0], lambda: NOW_UNIX_S, lambda: 1.0, sleep)
+        house = House(
+            spending, facts.append, lambda: now_s[0], lambda: NOW_UNIX_S, lambda: 1.0, folder / "uploads", sleep
+        )
         acme = Provider(**{"name": "acme", "url": server.api, "key_from": "ACME_API_KEY", "key": Key(KEY), **provider})
         hosted = Hosted([acme], house)
         try:

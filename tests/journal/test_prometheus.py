@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,12 @@ class TestARequest:
         assert seen["innkeeper_first_words_due_total{in_time=no,model=narrator,task=story}"] == 1
         assert seen["innkeeper_first_words_due_total{in_time=yes,model=narrator,task=story}"] == 1
         assert seen["innkeeper_stood_in_total{in_place_of=narrator,model=small}"] == 1
+
+    def test_the_sound_that_was_heard_is_added_up(self) -> None:
+        heard = Finished("r-2", "narrator", "answered", 9.0, Usage(audio_s=60.5))
+
+        seen = after(*a_whole_request("r-1"), heard, replace(heard, request="r-3"))
+        assert seen["innkeeper_audio_seconds_total{model=narrator}"] == 121.0
 
     def test_its_tokens_are_added_up_by_part(self) -> None:
         seen = after(*a_whole_request("r-1"), *a_whole_request("r-2"))

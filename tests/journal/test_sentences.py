@@ -59,6 +59,10 @@ class TestTheWords:
                 Finished("r-1", "narrator", "answered", 1.5, Usage(10, 20)),
                 "r-1: answered by narrator after 1.5 s, 10 tokens in and 20 out.",
             ),
+            (
+                Finished("r-1", "ear", "answered", 1.5, Usage(audio_s=60.5)),
+                "r-1: answered by ear after 1.5 s, 1 min 0 s of sound.",
+            ),
             (Finished("r-1", None, "abandoned", 0.2, Usage()), "r-1: its caller left after 200 ms."),
             (Finished("r-1", None, "queue_full", 0.0, Usage()), "r-1: failed with queue_full after 0 ms."),
             (

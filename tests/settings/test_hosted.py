@@ -47,6 +47,16 @@ class TestAHostedModel:
         assert catalog(tmp_path, priced + "output_price = 2.5\n").get("cloud").price == Price(1, 2.5)
         assert catalog(tmp_path, PROVIDER + MODEL).get("cloud").price is None
 
+    def test_that_hears_is_paid_by_the_minute(self, tmp_path: Path) -> None:
+        priced = PROVIDER + "minute_price = 0.006\n" + MODEL
+
+        assert catalog(tmp_path, priced).get("cloud").price == Price(minute=0.006)
+        assert catalog(tmp_path, priced + "minute_price = 0\n").get("cloud").price == Price(minute=0.0)
+        assert catalog(tmp_path, priced + "input_price = 1\noutput_price = 2\n").get("cloud").price == Price(
+            1, 2, 0.006
+        )
+        assert "give both" in refusal(tmp_path, priced + "input_price = 1\n")
+
     def test_with_half_a_price_is_refused(self, tmp_path: Path) -> None:
         assert "give both" in refusal(tmp_path, PROVIDER + MODEL + "input_price = 1\n")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,3 +91,12 @@ class TestInAnyOrder:
 def test_a_price_is_for_a_million_tokens() -> None:
     assert Price(0.5, 1.5).cost(1_000_000, 2_000_000) == 3.5
     assert Price(0.0, 0.0).cost(10, 10) == 0.0
+
+
+def test_a_price_of_sound_is_for_a_minute_and_nothing_is_free_by_omission() -> None:
+    assert Price(minute=0.006).of_sound(90.0) == pytest.approx(0.009)
+    assert Price(minute=0.0).of_sound(None) == 0.0
+    assert Price(minute=0.006).of_sound(None) is None
+    assert (Price(minute=0.006).cost(1, 1), Price(1.0, 1.0).of_sound(1.0)) == (None, None)
+    assert Price(minute=0.6).least == pytest.approx(0.01)
+    assert (Price(1.0, 1.0, 60.0).least, Price().least) == (2e-6, 0.0)

@@ -16,9 +16,10 @@ from innkeeper.runtime.errors import EngineFailed, SpendingCeiling, StateUnusabl
 from innkeeper.runtime.facts import Fact, Spent
 from innkeeper.runtime.messages import Kind, Request, Usage
 from innkeeper.runtime.price import Price
+from innkeeper.runtime.spending.bill import Bill
 from innkeeper.runtime.spending.book import SpendBook
 from innkeeper.runtime.spending.purse import Ceilings
-from innkeeper.runtime.spending.spending import Bill, Spending
+from innkeeper.runtime.spending.spending import Spending
 
 NOON_S = datetime(2026, 1, 31, 12, tzinfo=UTC).timestamp()
 DAY_S = 86_400.0

@@ -9,8 +9,8 @@ a clock in hand, also for a body that came with its headers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Final, TypeAlias, cast
 
 from starlette.types import Scope
@@ -113,30 +113,26 @@ class Direct:
         cycle.transport.write(b"%x\r\n%b\r\n" % (len(part), part))
         return not cycle.flow.write_paused
 
-    def together(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def together(self) -> Iterator[None]:
         """What is sent in the block leaves in one write at its end, and wakes its reader once."""
-        return _Held(self._cycle)
+        transport = self._cycle.transport
+        held = self._cycle.transport = _Held(transport)
+        try:
+            yield
+        finally:
+            self._cycle.transport = transport
+            held.let_go()
 
 
 class _Held(asyncio.Transport):
-    """In the place of a request's transport for the length of a block; then what was written to it is written."""
+    """Takes what is written to a transport, until it is let go."""
 
-    def __init__(self, cycle: RequestResponseCycle) -> None:
+    def __init__(self, transport: asyncio.Transport) -> None:
         super().__init__()
-        self._cycle = cycle
-        self._transport = cycle.transport
+        self._transport = transport
         self._parts: list[bytes] = []
         self._closes = False
-
-    def __enter__(self) -> None:
-        self._cycle.transport = self
-
-    def __exit__(self, *_: object) -> None:
-        self._cycle.transport = self._transport
-        if self._parts:
-            self._transport.write(b"".join(self._parts))
-        if self._closes:
-            self._transport.close()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self._parts.append(bytes(data))
@@ -146,6 +142,12 @@ class _Held(asyncio.Transport):
 
     def close(self) -> None:
         self._closes = True
+
+    def let_go(self) -> None:
+        if self._parts:
+            self._transport.write(b"".join(self._parts))
+        if self._closes:
+            self._transport.close()
 
 
 def direct_of(scope: Scope) -> Direct | None:

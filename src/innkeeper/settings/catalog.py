@@ -81,10 +81,9 @@ def catalog_of(settings: Settings, found: Found) -> Catalog:
         names = get_close_matches(default, [model.id for model in chosen], n=1) or [model.id for model in chosen][:1]
         hint = f"; did you mean `{names[0]}`?" if names else ", because there are no models"
         problems.append(Problem("default_model", f"there is no model {default!r}{hint}"))
-    problems += _context_problems(settings, [model.id for model in chosen])
     if problems:
         raise bad_settings(problems)
-    return Catalog(chosen, default, embeds, {name: one.models for name, one in settings.contexts.items()})
+    return Catalog(chosen, default, embeds)
 
 
 def voice_file(settings: Settings) -> Path | None:
@@ -92,17 +91,6 @@ def voice_file(settings: Settings) -> Path | None:
     if settings.speech.voice_file is not None:
         return settings.models_dir / settings.speech.voice_file
     return max(settings.models_dir.glob("ggml-silero*.bin"), default=None)
-
-
-def _context_problems(settings: Settings, known: list[str]) -> list[Problem]:
-    problems = []
-    for name, context in settings.contexts.items():
-        for model in context.models:
-            if model not in known:
-                near = get_close_matches(model, known, n=1)
-                hint = f"; did you mean `{near[0]}`?" if near else ""
-                problems.append(Problem(dotted(("contexts", name, "models")), f"there is no model {model!r}{hint}"))
-    return problems
 
 
 def _file_of(model_id: str, entry: ModelSettings, settings: Settings, found: Found) -> Path | None:
@@ -151,11 +139,14 @@ def _sent_to(entry: ModelSettings, provider: ProviderSettings | None, settings: 
 
 def _price(entry: ModelSettings, provider: ProviderSettings | None) -> Price | None:
     """Its own, else its provider's; half a price is none."""
-    costs_in, costs_out = entry.input_price, entry.output_price
+    costs_in, costs_out, minute = entry.input_price, entry.output_price, entry.minute_price
     if provider is not None:
         costs_in = provider.input_price if costs_in is None else costs_in
         costs_out = provider.output_price if costs_out is None else costs_out
-    return Price(costs_in, costs_out) if costs_in is not None and costs_out is not None else None
+        minute = provider.minute_price if minute is None else minute
+    if costs_in is None or costs_out is None:
+        return Price(minute=minute) if minute is not None else None
+    return Price(costs_in, costs_out, minute)
 
 
 def _hosting_problems(model_id: str, entry: ModelSettings, settings: Settings) -> list[Problem]:
@@ -171,7 +162,8 @@ def _hosting_problems(model_id: str, entry: ModelSettings, settings: Settings) -
         said = "names no `provider`" if entry.provider is None else f"names the provider {entry.provider!r}"
         return [Problem(where, f"{said}; it must be one of the tables [hosted.<id>], of which there are: {there}")]
     has_one_price = (entry.input_price is None) != (entry.output_price is None)
-    if has_one_price and _price(entry, provider) is None:
+    price = _price(entry, provider)
+    if has_one_price and (price is None or price.input_per_million is None):
         return [Problem(where, "has one price; give both `input_price` and `output_price`")]
     return []
 

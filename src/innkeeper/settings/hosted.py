@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from innkeeper.settings.quantities import Count, Seconds, money
+from innkeeper.settings.quantities import Count, Seconds, Size, money
 from innkeeper.settings.section import Section
 
 HOLDS_SECRETS: Final = frozenset({"key_from", "token_from", "headers", "url"})
@@ -79,6 +79,9 @@ class ProviderSettings(Section):
     output_price: Money | None = None
     """Money for a million tokens written, likewise."""
 
+    minute_price: Money | None = None
+    """Money for a minute of sound, likewise."""
+
     first_words_within_s: Annotated[Seconds, Field(gt=0, le=3600)] = 30.0
     """Seconds until the first words, retries included, before the next candidate is tried."""
 
@@ -96,6 +99,12 @@ class ProviderSettings(Section):
 
     embed_at_once: Annotated[Count, Field(ge=1, le=10_000)] = 96
     """Texts of one request for vectors; more are sent in several."""
+
+    upload_limit: Annotated[Size, Field(ge=1_000_000, le=10**12)] = 25_000_000
+    """The largest sound file it takes; a larger one is sent in parts."""
+
+    upload_longest_s: Annotated[Seconds, Field(ge=30, le=86_400)] = 1200.0
+    """Seconds of sound it hears at once; more are sent in parts."""
 
 
 class SpendingSettings(Section):

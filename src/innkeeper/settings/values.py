@@ -173,6 +173,9 @@ class ModelSettings(Section):
     output_price: Money | None = None
     """Money for a million tokens written. Not given: the provider's."""
 
+    minute_price: Money | None = None
+    """Money for a minute of sound that it hears. Not given: the provider's."""
+
     kinds: Annotated[frozenset[KindName], BeforeValidator(names)] | None = None
     """What it can do: `"chat"`, `"completion"`, `"embedding"`, `"rerank"`, `"transcription"`. Not given: what its
     file says."""
@@ -229,13 +232,6 @@ class ModelSettings(Section):
     def adjusts_a_found_one(self) -> bool:
         """Whether it brings no model itself, but changes how a found one is run."""
         return self.file is None and self.engine in READS_FILES
-
-
-class ContextSettings(Section):
-    """A campaign, a feed or another context. The table's name is what callers put into `x-innkeeper-context`."""
-
-    models: Annotated[tuple[str, ...], BeforeValidator(names)] = ()
-    """The models it will probably need, most likely first: opening it loads them, as far as there is room."""
 
 
 class Settings(Section):
@@ -306,9 +302,6 @@ class Settings(Section):
 
     journal: JournalSettings = JournalSettings()
     """What is remembered of what happened."""
-
-    contexts: Mapping[str, ContextSettings] = Field(default_factory=dict)
-    """What is loaded when a campaign, a feed or another context is opened, by its name."""
 
     hosted: Mapping[str, ProviderSettings] = Field(default_factory=dict)
     """The providers of hosted models by name."""

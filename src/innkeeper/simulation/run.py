@@ -112,7 +112,7 @@ class _Inn:
         workload, way = self.workload, self.way
         may_overflow = way.answers is Answers.HOSTED
         models = tuple(model for model in workload.catalog if may_overflow or not is_hosted(model))
-        self.catalog = Catalog(models, workload.catalog.default, workload.catalog.embeds)
+        self.catalog = Catalog(models, workload.catalog.default)
         self.purse = Purse(Ceilings(per_day=self.ceiling))
         self.simulator = Simulator(
             dict(workload.budget) if way.most_models is None else {**workload.budget, PLACES: way.most_models},
@@ -167,7 +167,7 @@ class _Inn:
     def _send(self, caller: _Caller) -> None:
         """To the candidate whose turn it is. Its whole time counts from its arrival."""
         arrival, price = caller.arrival, self.catalog.get(caller.model).price
-        caller.cost = 0.0 if price is None else price.cost(arrival.prompt_tokens, arrival.answer_tokens)
+        caller.cost = (price.cost(arrival.prompt_tokens, arrival.answer_tokens) if price is not None else None) or 0.0
         if price is not None and not self._has_money(caller):
             refusal = SpendingCeiling(f"{self.ceiling} are spent for today.", ceiling=self.ceiling or 0.0)
             self._fail(caller, refusal)

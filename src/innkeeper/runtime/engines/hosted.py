@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from innkeeper.runtime.catalog import Model
 from innkeeper.runtime.engine import Engine, Footprint, Holding, Sizing
 from innkeeper.runtime.engines.hosted_attempt import House
-from innkeeper.runtime.engines.hosted_drift import Drift
-from innkeeper.runtime.engines.hosted_engine import HostedEngine, refuse_to_send
+from innkeeper.runtime.engines.hosted_engine import Drifts, HostedEngine, refuse_to_send
 from innkeeper.runtime.engines.hosted_link import Link
 from innkeeper.runtime.engines.provider import Provider
 from innkeeper.runtime.errors import EngineMissing, ProviderPaused, SpendingCeiling
@@ -23,7 +22,7 @@ class Hosted:
     def __init__(self, providers: Iterable[Provider], house: House) -> None:
         self._house = house
         self._links = {provider.name: Link(provider, note=house.note, seconds=house.seconds) for provider in providers}
-        self._drifts: dict[tuple[str, str], Drift] = {}
+        self._drifts: dict[tuple[str, str], Drifts] = {}
         """By provider and the model's name there."""
         self._models: dict[str, Model] = {}
         """Those that were sized, as the catalogue has them now."""
@@ -31,8 +30,8 @@ class Hosted:
     def engine(self, model: Model, context: int | None = None) -> HostedEngine:  # noqa: ARG002  # the port's
         """See `Adapter.engine`."""
         link = self._link(model)
-        drift = self._drifts.setdefault((link.provider.name, model.source or model.id), Drift())
-        return HostedEngine(model, link, drift, self._house)
+        drifts = self._drifts.setdefault((link.provider.name, model.source or model.id), Drifts())
+        return HostedEngine(model, link, drifts, self._house)
 
     def footprint(self, model: Model, context: int | None = None) -> Footprint:  # noqa: ARG002  # the port's
         """Nothing: it is held elsewhere.

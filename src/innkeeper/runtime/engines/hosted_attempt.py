@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from innkeeper.runtime.catalog import Model
@@ -39,7 +40,8 @@ from innkeeper.runtime.errors import (
 )
 from innkeeper.runtime.facts import Note
 from innkeeper.runtime.messages import Chunk, Done, Kind, Piece, Request
-from innkeeper.runtime.spending.spending import Bill, Spending
+from innkeeper.runtime.spending.bill import Bill
+from innkeeper.runtime.spending.spending import Spending
 
 Answer = TypeVar("Answer")
 
@@ -59,6 +61,8 @@ class House:
     """Unix seconds, for the dates in answers."""
     chance: Callable[[], float]
     """A number from 0 to 1, so that not all who failed together try again together."""
+    uploads: Path
+    """A folder for parts of sound while they are sent."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
@@ -100,7 +104,7 @@ class Attempts:
         Raises:
             EngineDied: The engine was stopped meanwhile.
         """
-        await self._within(partial(self._house.sleep, length_s), None)
+        await self.within(partial(self._house.sleep, length_s), None)
 
     def body(self, request: Request) -> dict[str, Any]:  # JSON
         """What is sent for it."""
@@ -126,7 +130,7 @@ class Attempts:
         began_s = self._house.seconds()
         async with AsyncExitStack() as stack:
             bill.asked()
-            stream = await self._within(
+            stream = await self.within(
                 lambda: stack.enter_async_context(
                     self._link.http.stream(
                         "POST", TARGETS[request.kind], self.body(request), silence_s=self._link.provider.silence_s
@@ -135,7 +139,7 @@ class Attempts:
                 until_s,
             )
             if not 200 <= stream.status < 300:
-                self._refuse(stream.status, stream.headers, await self._within(stream.data, until_s))
+                self._refuse(stream.status, stream.headers, await self.within(stream.data, until_s))
             lines = await stack.enter_async_context(aclosing(stream.lines()))
             held_back: list[Document] = []
             figures: Counted | None = None
@@ -144,7 +148,7 @@ class Attempts:
             last: Document = {}
             is_complete = False
             while (
-                line := await self._within(lambda: anext(lines, None), until_s if first_s is None else None)
+                line := await self.within(lambda: anext(lines, None), until_s if first_s is None else None)
             ) is not None:
                 data = event_data(line) if not line.startswith(b"{") else line  # an error without framing
                 if data is None:
@@ -152,7 +156,7 @@ class Attempts:
                 if data == END:
                     is_complete = True
                     break
-                document = self._understood(data)
+                document = self.understood(data)
                 figures = counted(document) or figures
                 reason = why_it_ended(document) or reason
                 if only_counts(document) and not wants_usage:
@@ -183,7 +187,7 @@ class Attempts:
     async def _read_out(self, lines: AsyncGenerator[bytes, None], until_s: float) -> None:
         """Read to the end, so that the connection can be used again. The answer is out: no failure counts any more."""
         with suppress(Failed):
-            while await self._within(lambda: anext(lines, None), until_s) is not None:
+            while await self.within(lambda: anext(lines, None), until_s) is not None:
                 pass
 
     # ---- an answer in one piece ----
@@ -221,21 +225,34 @@ class Attempts:
         yield Done(bill.usage)
 
     async def _asked(self, kind: Kind, body: object, until_s: float) -> Document:
+        return self.understood(await self.answered(TARGETS[kind], body, until_s))
+
+    # ---- what all do ----
+
+    async def answered(self, path: str, body: object, until_s: float) -> bytes:
+        """The whole answer to what is sent there; it must be here by `until_s`.
+
+        Raises:
+            Failed: There is none, or it is a refusal.
+            EngineDied: The engine was stopped meanwhile.
+        """
         http, limit_s = self._link.http, self._link.provider.whole_answer_within_s
-        answer = await self._within(lambda: http.ask("POST", TARGETS[kind], body, within_s=limit_s), until_s)
+        answer = await self.within(lambda: http.ask("POST", path, body, within_s=limit_s), until_s)
         if not 200 <= answer.status < 300:
             self._refuse(answer.status, answer.headers, answer.data)
-        return self._understood(answer.data)
-
-    # ---- what both do ----
+        return answer.data
 
     def _refuse(self, status: int, headers: Any, data: bytes) -> None:
         raise Failed(
             hosted_failure.of_answer(self._link.provider, self._model, status, headers, data, self._house.clock())
         )
 
-    def _understood(self, data: bytes) -> Document:
-        """The document, if it is one and tells of no error."""
+    def understood(self, data: bytes) -> Document:
+        """The document.
+
+        Raises:
+            Failed: It is none, or tells of an error.
+        """
         document = read(data)
         if document is None:
             what = "sent something that is no JSON"
@@ -274,8 +291,13 @@ class Attempts:
         if self._is_stopped.is_set() or not self._is_up:
             raise EngineDied(f"{self._model.id} was never started, or is stopped.")
 
-    async def _within(self, begin: Callable[[], Awaitable[Answer]], until_s: float | None) -> Answer:
-        """What `begin` gives, unless the time is up or the engine is stopped before."""
+    async def within(self, begin: Callable[[], Awaitable[Answer]], until_s: float | None) -> Answer:
+        """What `begin` gives.
+
+        Raises:
+            Failed: The time was up before, or nobody answers.
+            EngineDied: The engine was stopped before.
+        """
         self.refuse_when_stopped()
         left_s = None if until_s is None else max(0.0, until_s - self._house.seconds())
         try:

@@ -46,7 +46,7 @@ MEANT: Final = frozenset(
 OURS: Final = frozenset({"priority", "wait"})
 """Fields of a body that are said to us."""
 
-OURS_IN_METADATA: Final = frozenset({"task", "conversation", "context", "deadline_s", "substitute", "max_cost"})
+OURS_IN_METADATA: Final = frozenset({"task", "conversation", "deadline_s", "substitute", "max_cost"})
 
 _LIMITS: Final = ("max_tokens", "max_completion_tokens")
 
@@ -102,6 +102,13 @@ class Drift:
                 if change.sent_as is not None:
                     body.setdefault(change.sent_as, value)
         return body
+
+    def adapt(self, parameter: str, sent: Body) -> Change | None:
+        """What is done from now on about a `parameter` of what was sent; None where nothing is left to try."""
+        change = self.change_for(parameter, sent)
+        if change is not None:
+            self.remember(change)
+        return change
 
     def change_for(self, parameter: str, sent: Body) -> Change | None:
         """What to try when `parameter` of what was sent is refused; None where nothing is left to try."""

@@ -1,14 +1,16 @@
 """One hosted model: its requests are tried again where that helps, and paid for; the model itself never loads.
 
 A start takes no time and a stop only ends what is under way. Until the first words have left, a try that failed may be
-repeated; afterwards never.
+repeated; afterwards never. Of a long recording each part is tried like that by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 from innkeeper.runtime import facts
 from innkeeper.runtime.catalog import Model
@@ -17,23 +19,40 @@ from innkeeper.runtime.engine import Holding
 from innkeeper.runtime.engines import hosted_failure
 from innkeeper.runtime.engines.hosted_answer import TARGETS
 from innkeeper.runtime.engines.hosted_attempt import Attempts, House
-from innkeeper.runtime.engines.hosted_drift import Drift
+from innkeeper.runtime.engines.hosted_drift import Change, Drift
 from innkeeper.runtime.engines.hosted_failure import Failed, Failure
+from innkeeper.runtime.engines.hosted_form import FormDrift
+from innkeeper.runtime.engines.hosted_hearing import Hearing
 from innkeeper.runtime.engines.hosted_link import Link
 from innkeeper.runtime.errors import LoadFailed, NotSupported, SetupError
-from innkeeper.runtime.messages import Chunk, Request
-from innkeeper.runtime.spending.spending import Bill
+from innkeeper.runtime.messages import Chunk, Done, Kind, Piece, Request
+from innkeeper.runtime.spending.bill import Bill
+from innkeeper.runtime.wire.openai.transcripts import Transcript, transcript_piece
+
+if TYPE_CHECKING:
+    from innkeeper.runtime.engines.hosted_sound import Upload
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Drifts:
+    """What one model was found to take otherwise."""
+
+    bodies: Drift = field(default_factory=Drift)
+    forms: FormDrift = field(default_factory=FormDrift)
 
 
 class HostedEngine:
     """One hosted model."""
 
-    def __init__(self, model: Model, link: Link, drift: Drift, house: House) -> None:
+    def __init__(self, model: Model, link: Link, drifts: Drifts, house: House) -> None:
         self._model = model
         self._link = link
-        self._drift = drift
+        self._drifts = drifts
         self._house = house
-        self._attempts = Attempts(model, link, drift, house)
+        self._attempts = Attempts(model, link, drifts.bodies, house)
+        self._hearing = Hearing(model, link.provider, drifts.forms, self._attempts)
 
     async def start(self) -> None:
         """See `Engine.start`. Sends nothing.
@@ -60,16 +79,15 @@ class HostedEngine:
             EngineUnreachable: There is no connection.
             EngineTimedOut: There were no first words in time, or a long silence later.
         """
-        if request.kind not in self._model.kinds or request.kind not in TARGETS:
+        hears = request.kind is Kind.TRANSCRIPTION
+        if request.kind not in self._model.kinds or not (hears or request.kind in TARGETS):
             does = ", ".join(sorted(kind.value for kind in self._model.kinds))
             raise NotSupported(f"{self._model.id} does not do {request.kind.value}; it does {does}.", param="model")
         refuse_to_send(self._model, self._link)
         self._attempts.refuse_when_stopped()
-        provider = self._link.provider
-        with self._house.spending.bill(request, self._model, provider.answer_tokens_at_most) as bill:
-            async with aclosing(self._answer(request, bill)) as chunks:
-                async for chunk in chunks:
-                    yield chunk
+        async with aclosing(self._hear(request) if hears else self._say(request)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def stop(self) -> None:
         """See `Engine.stop`."""
@@ -84,29 +102,80 @@ class HostedEngine:
         """None: it holds nothing here."""
         return None
 
-    async def _answer(self, request: Request, bill: Bill) -> AsyncGenerator[Chunk, None]:
-        """Try until there are first words, an error that trying again does not cure, or no time left."""
+    async def _say(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        provider = self._link.provider
+        with self._house.spending.bill(request, self._model, provider.answer_tokens_at_most) as bill:
+            began_s = self._house.seconds()
+            until_s = began_s + _least(
+                provider.first_words_within_s if request.streams else provider.whole_answer_within_s,
+                request.first_words_within_s,
+            )
+            tries = self._tried(
+                lambda: self._attempts.attempt(request, bill, until_s),
+                lambda parameter: self._drifts.bodies.adapt(parameter, self._attempts.body(request)),
+                bill,
+                began_s + _least(provider.first_words_within_s, request.first_words_within_s, request.wait_at_most_s),
+            )
+            async with aclosing(tries) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    async def _hear(self, request: Request) -> AsyncGenerator[Chunk, None]:
+        """A piece is what was heard in one upload: in the whole recording, where that fits."""
+        from innkeeper.runtime.engines.hosted_sound import Sound  # numpy comes with it, and text needs none
+
+        refusal = self._link.refusal(self._model.id)
+        if refusal is not None:  # before a long recording is looked at in vain
+            raise refusal
+        body, provider = request.body, self._link.provider
+        sound = await self._attempts.within(lambda: Sound.of(Path(body["file"]), body.get("from_s") or 0.0), None)
+        whole = Transcript(translates=bool(body.get("translate")), language=body.get("language"))
+        with self._house.spending.bill(request, self._model, 0, audio_s=sound.length_s) as bill:
+            async with aclosing(sound.uploads(provider, self._house.uploads)) as uploads:
+                while (upload := await self._attempts.within(lambda: anext(uploads, None), None)) is not None:
+                    async with aclosing(self._heard(upload, request, bill)) as transcripts:
+                        async for heard in transcripts:
+                            if request.streams:
+                                yield Piece(transcript_piece(heard, first_id=len(whole.segments)))
+                            whole = whole.joined(heard)
+            audio_s = whole.end_s if sound.length_s is None else sound.from_s + sound.length_s
+            if not request.streams or not whole.end_s:  # of no sound at all there is one empty piece
+                yield Piece(transcript_piece(whole.lasting(audio_s)))
+            yield Done(replace(bill.usage, audio_s=audio_s))
+
+    def _heard(self, upload: Upload, request: Request, bill: Bill) -> AsyncGenerator[Transcript, None]:
+        until_s = self._house.seconds() + self._link.provider.whole_answer_within_s
+        return self._tried(
+            lambda: self._hearing.attempt(upload, request, bill, until_s),
+            lambda parameter: self._drifts.forms.adapt(parameter, self._hearing.fields(request)),
+            bill,
+            until_s,
+        )
+
+    async def _tried(
+        self,
+        attempt: Callable[[], AsyncGenerator[Answer, None]],
+        adapt: Callable[[str], Change | None],
+        bill: Bill,
+        retry_until_s: float,
+    ) -> AsyncGenerator[Answer, None]:
+        """Try until there are first words, an error that trying again does not cure, or no time left.
+
+        `adapt` is told of a parameter that is refused, and changes what the next try sends if it can.
+        """
         link, model = self._link, self._model
-        began_s = self._house.seconds()
-        retry_until_s = began_s + _least(
-            link.provider.first_words_within_s, request.first_words_within_s, request.wait_at_most_s
-        )
-        until_s = began_s + _least(
-            link.provider.first_words_within_s if request.streams else link.provider.whole_answer_within_s,
-            request.first_words_within_s,
-        )
         retries = 0
         link.pass_through(model.id)
         is_settled = said_something = False
         try:
             while True:
                 try:
-                    async with aclosing(self._attempts.attempt(request, bill, until_s)) as chunks:
-                        async for chunk in chunks:
+                    async with aclosing(attempt()) as answers:
+                        async for answer in answers:
                             if not said_something:
                                 said_something = is_settled = True
                                 link.succeeded(model.id)
-                            yield chunk
+                            yield answer
                 except Failed as failed:
                     failure = failed.failure
                 else:
@@ -114,7 +183,7 @@ class HostedEngine:
                 if not said_something:
                     if not failure.is_charged:
                         bill.refused()
-                    if self._has_adapted(request, failure):
+                    if self._has_adapted(failure, adapt):
                         continue
                     pause_s = hosted_failure.pause_s(retries, failure.retry_after_s, self._house.chance())
                     has_time = self._house.seconds() + pause_s < retry_until_s
@@ -129,16 +198,12 @@ class HostedEngine:
             if not is_settled:  # the caller left
                 link.abandoned(model.id)
 
-    def _has_adapted(self, request: Request, failure: Failure) -> bool:
+    def _has_adapted(self, failure: Failure, adapt: Callable[[str], Change | None]) -> bool:
         """Whether the request can be sent in another form than the one that was refused."""
-        if failure.parameter is None:
-            return False
-        change = self._drift.change_for(failure.parameter, self._attempts.body(request))
-        if change is None:
-            return False
-        self._drift.remember(change)
-        self._house.note(facts.Adapted(self._model.id, change.parameter, change.sent_as, failure.error.message))
-        return True
+        change = adapt(failure.parameter) if failure.parameter is not None else None
+        if change is not None:
+            self._house.note(facts.Adapted(self._model.id, change.parameter, change.sent_as, failure.error.message))
+        return change is not None
 
 
 def _least(limit_s: float, *others_s: float | None) -> float:

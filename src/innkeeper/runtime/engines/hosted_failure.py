@@ -141,6 +141,9 @@ def of_error(
             Scope.MODEL,
             Verdict.NEEDS_MENDING,
         )
+    if status == 413:
+        too_large = f"{told} If it is sound, lower hosted.{provider.name}.upload_limit, and it is sent in parts."
+        return Failure(EngineFailed(too_large, status=status))
     if status in _FULL:
         return _full(provider, model, message, asked_s)
     if 400 <= status < 500:

@@ -59,6 +59,10 @@ class Provider:
     retries: int = 2
     answer_tokens_at_most: int = 8192
     embed_at_once: int = 96
+    upload_limit_bytes: int = 25_000_000
+    """Of one sound file."""
+    upload_longest_s: float = 1200.0
+    """Of the sound in it."""
     counts_dollars: bool = True
     """Whether spending is in US dollars, which is what providers that tell the cost of an answer tell it in."""
 

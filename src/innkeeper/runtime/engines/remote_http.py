@@ -10,12 +10,13 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import BinaryIO, Final
 
 import aiohttp
 
+from innkeeper.runtime.engines.form import Form
 from innkeeper.runtime.errors import EngineFailed, EngineTimedOut, EngineUnreachable
 
 CONNECT_WITHIN_S: Final = 10.0
@@ -114,9 +115,10 @@ class RemoteHttp:
         self._session: aiohttp.ClientSession | None = None
 
     async def ask(self, method: str, path: str, body: object = None, *, within_s: float) -> RemoteAnswer:
-        """The whole answer to one request; `body` is sent as JSON where it is not None.
+        """The whole answer to one request; `body` is sent as JSON where it is neither None nor a `Form`.
 
         Raises:
+            OSError: The file of a form cannot be opened.
             EngineUnreachable: No connection, or it broke before the answer began.
             EngineTimedOut: The answer is not complete after `within_s`.
             EngineFailed: It broke off, or is far too large.
@@ -136,20 +138,27 @@ class RemoteHttp:
         `silence_s` is how long it may say nothing: before its status, and between two parts of its answer.
 
         Raises:
+            OSError: The file of a form cannot be opened.
             EngineUnreachable: No connection, or it broke before the answer began.
             EngineTimedOut: Nothing came for `silence_s`.
         """
-        data = None if body is None else json.dumps(body, separators=(",", ":")).encode("ascii")
-        headers = self._headers if data is None else {**self._headers, "Content-Type": "application/json"}
         limits = aiohttp.ClientTimeout(total=None, connect=CONNECT_WITHIN_S, sock_read=silence_s)
-        with self._failing_as_ours(silence_s):
-            response = await self._opened().request(
-                method, self._url + path, data=data, headers=headers, timeout=limits, allow_redirects=False
-            )
-        try:
-            yield RemoteStream(self.server, response)
-        finally:
-            response.close()  # keeps the connection where the answer was read to its end
+        with ExitStack() as opened:
+            data: aiohttp.FormData | bytes | None = None
+            headers = self._headers
+            if isinstance(body, Form):
+                data = _multipart(body, opened.enter_context(body.file.open("rb")))
+            elif body is not None:
+                data = json.dumps(body, separators=(",", ":")).encode("ascii")
+                headers = {**headers, "Content-Type": "application/json"}
+            with self._failing_as_ours(silence_s):
+                response = await self._opened().request(
+                    method, self._url + path, data=data, headers=headers, timeout=limits, allow_redirects=False
+                )
+            try:
+                yield RemoteStream(self.server, response)
+            finally:
+                response.close()  # keeps the connection where the answer was read to its end
 
     async def close(self) -> None:
         """Close every connection."""
@@ -178,6 +187,14 @@ class RemoteHttp:
 
     def _unreachable(self, why: str) -> EngineUnreachable:
         return EngineUnreachable(f"{self.server} cannot be reached: {why}. {self._fix}")
+
+
+def _multipart(form: Form, file: BinaryIO) -> aiohttp.FormData:
+    data = aiohttp.FormData()
+    for name, text in form.fields:
+        data.add_field(name, text)
+    data.add_field("file", file, filename=form.file_name, content_type=form.media_type)
+    return data
 
 
 def _why(error: Exception) -> str:

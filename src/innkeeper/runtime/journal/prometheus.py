@@ -159,6 +159,9 @@ class PrometheusSink:
                 registry=own,
             )
         )
+        self._audio_s = _Series(
+            Counter("innkeeper_audio_seconds_total", "Sound that was heard.", ("model",), registry=own)
+        )
 
     def watch(self, view: Callable[[], RuntimeView]) -> None:
         """Add the gauges of what stands now; `view` is called at each scrape. Once, when the runtime is there."""
@@ -222,6 +225,8 @@ class PrometheusSink:
         for part, tokens in parts.items():
             if tokens:
                 self._tokens.of(model, part).inc(tokens)
+        if fact.usage.audio_s:
+            self._audio_s.of(model).inc(fact.usage.audio_s)
 
 
 class _WithoutBirthdays(Collector):

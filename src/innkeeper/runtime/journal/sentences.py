@@ -90,7 +90,8 @@ def _of_a_request(fact: Asked | Routed | Leased | FirstWords | AttemptFailed | F
         case Finished(request, model, outcome, took_s, usage):
             spent = f", {usage.prompt_tokens} tokens in and {usage.answer_tokens} out"
             tokens = spent if usage.prompt_tokens or usage.answer_tokens else ""
-            return f"{request}: {_ending(outcome, model)} after {seconds(took_s)}{tokens}."
+            sound = f", {seconds(usage.audio_s)} of sound" if usage.audio_s else ""
+            return f"{request}: {_ending(outcome, model)} after {seconds(took_s)}{tokens}{sound}."
         case _:
             assert_never(fact)
 

@@ -75,8 +75,13 @@ class Heard:
         return self.samples / SAMPLES_PER_S
 
 
-def windows(blocks: Iterable[Samples], voice: Voice, heard: Heard, *, skip_samples: int = 0) -> Iterator[Window]:
-    """The windows of a stream in order. `heard` is kept up to date; the first `skip_samples` are passed over."""
+def windows(
+    blocks: Iterable[Samples], voice: Voice, heard: Heard, *, skip_samples: int = 0, keeps_silence: bool = False
+) -> Iterator[Window]:
+    """The windows of a stream in order. `heard` is kept up to date; the first `skip_samples` are passed over.
+
+    With `keeps_silence` windows hold what is between them too, so that every sample is in exactly one.
+    """
     kept = np.zeros(0, dtype=np.float32)
     first = skip_samples
     longest = int(LONGEST_S * SAMPLES_PER_S)
@@ -86,11 +91,15 @@ def windows(blocks: Iterable[Samples], voice: Voice, heard: Heard, *, skip_sampl
         kept = np.concatenate([kept, fresh])
         while kept.size >= longest:
             begin, end, rest = _cut(kept[:longest], voice, is_last=False)
+            if keeps_silence:
+                begin, end = 0, rest
             if end > begin:
                 yield Window(first + begin, kept[begin:end].copy(), first + rest)
             first, kept = first + rest, kept[rest:]
     while kept.size:
         begin, end, rest = _cut(kept, voice, is_last=True)
+        if keeps_silence:
+            begin, end = 0, rest
         if end > begin:
             yield Window(first + begin, kept[begin:end].copy(), first + rest)
         first, kept = first + rest, kept[rest:]

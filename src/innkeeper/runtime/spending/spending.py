@@ -15,74 +15,11 @@ from innkeeper.runtime.catalog import Model
 from innkeeper.runtime.errors import InnkeeperError, SpendingCeiling, StateUnusable
 from innkeeper.runtime.facts import Note, Spent
 from innkeeper.runtime.messages import Kind, Request, Usage
-from innkeeper.runtime.price import Price
+from innkeeper.runtime.spending.bill import Bill
 from innkeeper.runtime.spending.book import KEEP_DAYS, Row, SpendBook
 from innkeeper.runtime.spending.purse import Ceilings, Purse, Short
-from innkeeper.runtime.spending.tokens import (
-    likely_prompt_tokens,
-    likely_tokens,
-    most_answer_tokens,
-    most_prompt_tokens,
-)
+from innkeeper.runtime.spending.tokens import most_answer_tokens, most_prompt_tokens
 from innkeeper.runtime.views import SpendingView
-
-
-class Bill:
-    """What one request to a provider costs; its engine tells how the answer goes."""
-
-    def __init__(self, request: Request, price: Price | None) -> None:
-        self._request = request
-        self._price = price
-        self._is_charged = False
-        self._said: list[str] = []
-        self._counted = Usage()
-        self._is_counted = False
-        self._reported: float | None = None
-
-    def asked(self) -> None:
-        """The request is on its way: from now on it may be charged, whatever becomes of the answer."""
-        self._is_charged = True
-
-    def refused(self) -> None:
-        """The provider said that it will not answer: that is not charged, what it counted before is."""
-        self._is_charged = self._is_counted
-
-    def said(self, text: str) -> None:
-        """A part of the answer came, for the case that nobody will count it."""
-        self._said.append(text)
-
-    def counted(self, usage: Usage, reported: float | None = None) -> None:
-        """The provider counted. With `reported` it said the cost itself; several counts of one answer add up."""
-        before = self._counted
-        self._is_charged = self._is_counted = True
-        self._counted = Usage(
-            prompt_tokens=before.prompt_tokens + usage.prompt_tokens,
-            answer_tokens=before.answer_tokens + usage.answer_tokens,
-            cached_tokens=before.cached_tokens + usage.cached_tokens,
-        )
-        if reported is not None:
-            self._reported = (self._reported or 0.0) + reported
-
-    @property
-    def usage(self) -> Usage:
-        """Tokens and cost, as the provider counted them, else as they are estimated from the texts."""
-        if not self._is_charged:
-            return Usage(cost=0.0)
-        if self._is_counted:
-            counted, is_estimated = self._counted, False
-        else:
-            prompt, answer = likely_prompt_tokens(self._request.body), likely_tokens("".join(self._said))
-            counted, is_estimated = Usage(prompt, answer), True
-        cost = self._reported
-        if cost is None and self._price is not None:
-            cost = self._price.cost(counted.prompt_tokens, counted.answer_tokens)
-        return Usage(
-            prompt_tokens=counted.prompt_tokens,
-            answer_tokens=counted.answer_tokens,
-            cached_tokens=counted.cached_tokens,
-            cost=cost,
-            is_estimated=is_estimated,
-        )
 
 
 class Spending:
@@ -99,13 +36,17 @@ class Spending:
         """Why the book cannot be kept, in words; None while all is well."""
 
     @contextmanager
-    def bill(self, request: Request, model: Model, answer_tokens_at_most: int) -> Iterator[Bill]:
+    def bill(
+        self, request: Request, model: Model, answer_tokens_at_most: int, *, audio_s: float | None = None
+    ) -> Iterator[Bill]:
         """For the length of the block the most that it can cost is set aside; afterwards what it did cost is settled.
+
+        `audio_s` is how long the sound of a transcription is; None where that is not known.
 
         Raises:
             SpendingCeiling: A ceiling or the caller's own limit leaves no room for it, or its cost has no bound.
         """
-        most = self.most(request, model, answer_tokens_at_most)
+        most = self.most(request, model, answer_tokens_at_most, audio_s=audio_s)
         if request.max_cost is not None and (most is None or most > request.max_cost):
             raise self._above_the_callers_ceiling(request.max_cost, model, most)
         ticket = self._set_aside(request, model, most)
@@ -118,18 +59,22 @@ class Spending:
         finally:
             self._settle(ticket, request, model, bill.usage)
 
-    def most(self, request: Request, model: Model, answer_tokens_at_most: int) -> float | None:
-        """The most that `model` can cost for `request`; None where it has no price."""
+    def most(
+        self, request: Request, model: Model, answer_tokens_at_most: int, *, audio_s: float | None = None
+    ) -> float | None:
+        """The most that `model` can cost for `request`; None where it has no price, or nobody knows how long it is."""
         if model.price is None:
             return None
+        if request.kind is Kind.TRANSCRIPTION:
+            return model.price.of_sound(audio_s)
         answer = 0 if request.kind is Kind.EMBEDDING else most_answer_tokens(request.body, answer_tokens_at_most)
         return model.price.cost(most_prompt_tokens(request.body), answer)
 
     def refusal(self, model: Model) -> SpendingCeiling | None:
-        """Why not even one token of `model` can be paid today; None where some can, or where it costs nothing."""
+        """Why not even a token or a second of `model` can be paid today; None where some can, or where it is free."""
         with suppress(StateUnusable):  # then it is found out when it is asked
             self._turn_the_page()
-        least = model.price.cost(1, 1) if model.price is not None else 0.0
+        least = model.price.least if model.price is not None else 0.0
         short = self._purse.short("", least)
         return self._refusal(model, short, least) if short is not None else None
 
@@ -176,10 +121,7 @@ class Spending:
         if not self._purse.ceilings.are_set:
             return
         if most is None:
-            raise SpendingCeiling(
-                f"{model.id} has no price, so that no ceiling can hold for it. Set its `input_price` and "
-                "`output_price`; where it is free, 0.",
-            )
+            raise SpendingCeiling(_without_bound(request, model))
         short = self._purse.short(request.client, most)
         if short is not None:
             raise self._refusal(model, short, most)
@@ -194,7 +136,7 @@ class Spending:
                 )
             except StateUnusable as error:  # its row stands with the most: too much rather than too little
                 self.trouble = error.message
-        if usage.prompt_tokens or usage.answer_tokens or cost:
+        if usage.prompt_tokens or usage.answer_tokens or usage.audio_s or cost:
             currency = self._purse.ceilings.currency
             self._note(Spent(request.id, model.id, request.client, usage.cost, currency, usage.is_estimated))
 
@@ -241,6 +183,20 @@ class Spending:
         now = self._now()
         tomorrow = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         return (tomorrow - now).total_seconds()
+
+
+def _without_bound(request: Request, model: Model) -> str:
+    """Why nobody can say what it costs at most, and what to do about it."""
+    if request.kind is not Kind.TRANSCRIPTION:
+        prices = "`input_price` and `output_price`"
+    elif model.price is None or model.price.minute is None:
+        prices = "`minute_price`"
+    else:
+        return (
+            f"{model.id} is paid by the minute, and nothing on this server can tell how long the sound is, so that no "
+            "ceiling can hold for it. Install the package `av`, or ffmpeg, or send WAV, MP3, FLAC or Ogg."
+        )
+    return f"{model.id} has no price, so that no ceiling can hold for it. Set its {prices}; where it is free, 0."
 
 
 def _told(amount: float) -> str:

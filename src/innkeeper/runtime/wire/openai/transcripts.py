@@ -66,6 +66,26 @@ class Transcript:
         """The same, of a whole that lasts so long."""
         return replace(self, end_s=seconds)
 
+    def within(self, start_s: float, end_s: float) -> Transcript:
+        """The same as a part of something longer, where its sound lies between these moments: no time is outside."""
+
+        def of_the_whole(moment_s: float) -> float:
+            return min(max(start_s, start_s + moment_s), end_s)
+
+        segments = tuple(
+            replace(
+                segment,
+                start_s=of_the_whole(segment.start_s),
+                end_s=of_the_whole(segment.end_s),
+                words=tuple(
+                    replace(word, start_s=of_the_whole(word.start_s), end_s=of_the_whole(word.end_s))
+                    for word in segment.words
+                ),
+            )
+            for segment in self.segments
+        )
+        return replace(self, start_s=start_s, end_s=end_s, segments=segments)
+
 
 def transcript_piece(transcript: Transcript, *, first_id: int = 0) -> bytes:
     """The transcript as OpenAI's `verbose_json`; `duration` is where it ends. Segments are numbered from `first_id`."""
@@ -118,13 +138,6 @@ def delta(transcript: Transcript, *, is_first: bool) -> bytes:
     """The event of a stream that brings some more words."""
     text = transcript.text if is_first else f" {transcript.text}"
     return json.dumps({"type": "transcript.text.delta", "delta": text}, ensure_ascii=False).encode()
-
-
-def timed_delta(transcript: Transcript, *, is_first: bool, first_id: int) -> bytes:
-    """The same with the window's own times under `window`, for who asked for `verbose_json`; `delta` may be empty."""
-    separator = "" if is_first or not transcript.segments else " "
-    said = {"type": "transcript.text.delta", "delta": f"{separator}{transcript.text}"}
-    return json.dumps(said | {"window": _verbose(transcript, first_id)}, ensure_ascii=False).encode()
 
 
 def whole(transcript: Transcript) -> bytes:
