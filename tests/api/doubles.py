@@ -208,6 +208,10 @@ class ScriptedRuntime:
     def preload(self, models: tuple[str, ...], because: str, /) -> None:
         self.told.append(("preload", models, because))
 
+    def open_context(self, name: str, client: str, /) -> tuple[str, ...]:
+        self.told.append(("open", name, client))
+        return (NARRATOR,)
+
     async def borrow(self, model: str, /, *, for_s: float, client: str) -> str:
         self.told.append(("borrow", model, for_s, client))
         return "lease-1"

@@ -72,6 +72,13 @@ class TestAModel:
         assert (answer.status, told(answer)) == (202, {"models": [NARRATOR, EMBEDDER]})
         assert runtime.told == [("preload", (NARRATOR, EMBEDDER), "a campaign opened")]
 
+    async def test_is_preloaded_with_the_context_that_names_it(self, door: Door, runtime: ScriptedRuntime) -> None:
+        answer = await ask(door, "POST", "/contexts/evening/open")
+
+        assert (answer.status, told(answer)) == (202, {"context": "evening", "models": [NARRATOR]})
+        [(what, name, _)] = runtime.told
+        assert (what, name) == ("open", "evening")
+
     async def test_that_is_unknown_is_not_preloaded(self, door: Door, runtime: ScriptedRuntime) -> None:
         answer = await ask(door, "POST", "/models/preload", {"models": [NARRATOR, "nobody"]})
 

@@ -265,6 +265,18 @@ class TestPromptsThatAreTooLong:
 
             assert [body for body in there.double.bodies("/api/generate") if body.get("prompt")] == []
 
+    async def test_also_not_for_a_model_that_somebody_else_had_loaded_there(self) -> None:
+        old = OllamaServer(version="0.12.0")
+        old.take("tiny", num_ctx=64)
+        async with serving(old):
+            adapter = Ollama(old.url, Placing(is_here=True, gpus=dict))
+            await adapter.look()
+            engine = adapter.adopt(Model("ours", "ollama", TEXT, source="tiny", context=64))
+            with pytest.raises(PromptTooLong):
+                await ask(engine, chat("antidisestablishmentarianism " * 10))
+            await engine.release()
+            await adapter.close()
+
     async def test_an_old_version_answers_what_surely_fits(self, scene: OpenScene) -> None:
         async with scene(OllamaServer(version="0.5.7"), context=200) as there:
             assert done(await ask(there.engine, completion(LETTERS))).usage.prompt_tokens == 21

@@ -16,7 +16,6 @@ DOCS = ROOT / "docs"
 PAGE_OF = {
     "api": "api.md",
     "cli": "cli.md",
-    "client": "api.md",
     "discovery": "settings.md",
     "hub": "cli.md",
     "settings": "settings.md",

@@ -210,6 +210,20 @@ class TestLearning:
         assert inn.machine.books.preloads.trust == before
 
 
+class TestAWishForFreeRoom:
+    def test_it_loads_into_what_is_free(self) -> None:
+        inn = Inn({"a": 6})
+        assert inn.hear(PreloadWanted(("a",), "a feed was opened", may_displace=False)) == "load a"
+
+    def test_nobody_leaves_for_it(self) -> None:
+        """C78."""
+        inn = Inn({"idle": 6, "a": 6})
+        inn.resident("idle")
+        inn.wait(3600)
+        assert inn.hear(PreloadWanted(("a",), "a feed was opened", may_displace=False)) == ""
+        assert inn.hear(PreloadWanted(("a",), "a campaign was opened")) == "unload idle"
+
+
 class TestAGuess:
     def test_a_model_that_had_to_leave_and_is_asked_for_often_comes_back_into_free_room(self) -> None:
         inn = where_the_popular_one_left_for_a_rare_one()

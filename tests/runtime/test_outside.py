@@ -9,7 +9,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 import pytest
 
 from innkeeper.runtime import facts
-from innkeeper.runtime.catalog import Model
+from innkeeper.runtime.catalog import Catalog, Model
+from innkeeper.runtime.engines import foreign
 from innkeeper.runtime.engines.lmstudio import LmStudio
 from innkeeper.runtime.engines.ollama import Ollama
 from innkeeper.runtime.engines.placing import Placing
@@ -221,6 +222,75 @@ class TestComingBehindOurBack:
             await outer.look()
 
             assert (before, outer.held_bytes(), outer.state()) == (0, HOLDS, "ready")
+
+
+class TestLeavingItAsItWasFound:
+    async def test_what_somebody_else_loaded_stays_when_the_house_closes(self, open_outer: OpenOuter) -> None:
+        async with open_outer(entry()) as outer:
+            ollama = outer.ollama
+            ollama.take("big", keep_alive=300)
+            await outer.look()
+            await answer(outer.inn, question())
+            while_in_use = ollama.loaded["big:latest"].keep_alive
+
+        assert (while_in_use, ollama.loaded["big:latest"].keep_alive) == (-1, 300)
+        assert ollama.loads == 0
+
+    async def test_and_when_its_entry_is_taken_out(self, open_outer: OpenOuter) -> None:
+        async with open_outer(entry()) as outer:
+            outer.ollama.take("big")
+            await outer.look()
+            await outer.inn.runtime.reload(Catalog((echo_model("other"),), None))
+            await outer.inn.until(lambda: "ours" not in outer.inn.residency.books.residents)
+
+            assert "big:latest" in outer.ollama.loaded
+
+    async def test_what_was_not_asked_is_not_touched(self, open_outer: OpenOuter) -> None:
+        async with open_outer(entry()) as outer:
+            outer.ollama.take("big", keep_alive=77)
+            await outer.look()
+            asked = len(outer.ollama.bodies("/api/generate"))
+
+        assert outer.ollama.loaded["big:latest"].keep_alive == 77
+        assert len(outer.ollama.bodies("/api/generate")) == asked
+
+    async def test_what_left_meanwhile_is_not_loaded_to_be_given_back(self, open_outer: OpenOuter) -> None:
+        async with open_outer(entry()) as outer:
+            outer.ollama.take("big")
+            await outer.look()
+            await answer(outer.inn, question())
+            outer.ollama.expire("big")
+
+        assert (outer.ollama.loaded, outer.ollama.loads) == ({}, 0)
+
+    async def test_a_server_that_hangs_does_not_keep_the_house_from_closing(
+        self, open_outer: OpenOuter, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(foreign, "LOOK_WITHIN_S", 0.05)
+        async with asyncio.timeout(20), open_outer(entry()) as outer:
+            outer.ollama.take("big")
+            await outer.look()
+            await answer(outer.inn, question())
+            outer.ollama.is_dumb = True
+
+    async def test_what_we_loaded_leaves(self, open_outer: OpenOuter) -> None:
+        async with open_outer(entry()) as outer:
+            await outer.inn.runtime.load("ours")
+
+        assert outer.ollama.loaded == {}
+
+    async def test_of_two_entries_for_one_model_the_first_to_leave_leaves_it_to_the_other(
+        self, open_outer: OpenOuter
+    ) -> None:
+        async with open_outer(entry(), entry("twin")) as outer:
+            await outer.inn.runtime.load("ours")
+            await outer.inn.runtime.load("twin")
+            await outer.inn.runtime.unload("ours")
+
+            assert "big:latest" in outer.ollama.loaded
+            assert await answer(outer.inn, question("twin"))
+            await outer.inn.runtime.unload("twin")
+            assert outer.ollama.loaded == {}
 
 
 class TestCountingOnce:

@@ -131,3 +131,14 @@ class TestLexical:
     def test_a_lexical_model_needs_no_file_and_makes_vectors(self) -> None:
         (model,) = catalog_of(settings(models={"words": {"engine": "lexical"}}), Found())
         assert (model.engine, model.kinds, model.file) == ("lexical", frozenset({Kind.EMBEDDING}), None)
+
+
+class TestContexts:
+    def test_a_context_names_the_models_it_will_need(self) -> None:
+        told = settings(models={"a": {"engine": "echo"}}, contexts={"evening": {"models": ["a"]}})
+        assert catalog_of(told, Found()).contexts == {"evening": ("a",)}
+
+    def test_one_that_names_no_model_is_told_with_the_nearest(self) -> None:
+        told = settings(models={"narrator": {"engine": "echo"}}, contexts={"evening": {"models": ["narrater"]}})
+        with pytest.raises(BadSettings, match=r"contexts.evening.models: .*did you mean `narrator`"):
+            catalog_of(told, Found())

@@ -176,6 +176,7 @@ class TestHints:
             b"x-innkeeper-wait": b"false",
             b"x-innkeeper-substitute": b"allow",
             b"x-innkeeper-max-cost": b"0.02",
+            b"x-innkeeper-context": b"evening",
         }
 
         assert parse_hints(headers) == Hints(
@@ -185,6 +186,7 @@ class TestHints:
             2.5,
             30.0,
             hold_s=0.0,
+            context="evening",
             deadline_s=1.5,
             wait=False,
             substitute=True,
@@ -221,6 +223,7 @@ class TestHints:
             ("x-innkeeper-task", b""),
             ("x-innkeeper-task", b"\xff"),
             ("x-innkeeper-conversation", b"two words"),
+            ("x-innkeeper-context", b"two words"),
             ("x-innkeeper-conversation", b""),
             ("x-innkeeper-conversation", b"x" * 201),
             ("x-innkeeper-priority", b"high"),

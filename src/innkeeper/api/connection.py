@@ -9,8 +9,8 @@ a clock in hand, also for a body that came with its headers.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final, TypeAlias, cast
 
 from starlette.types import Scope
@@ -113,26 +113,30 @@ class Direct:
         cycle.transport.write(b"%x\r\n%b\r\n" % (len(part), part))
         return not cycle.flow.write_paused
 
-    @contextmanager
-    def together(self) -> Iterator[None]:
+    def together(self) -> AbstractContextManager[None]:
         """What is sent in the block leaves in one write at its end, and wakes its reader once."""
-        transport = self._cycle.transport
-        held = self._cycle.transport = _Held(transport)
-        try:
-            yield
-        finally:
-            self._cycle.transport = transport
-            held.let_go()
+        return _Held(self._cycle)
 
 
 class _Held(asyncio.Transport):
-    """Takes what is written to a transport, until it is let go."""
+    """In the place of a request's transport for the length of a block; then what was written to it is written."""
 
-    def __init__(self, transport: asyncio.Transport) -> None:
+    def __init__(self, cycle: RequestResponseCycle) -> None:
         super().__init__()
-        self._transport = transport
+        self._cycle = cycle
+        self._transport = cycle.transport
         self._parts: list[bytes] = []
         self._closes = False
+
+    def __enter__(self) -> None:
+        self._cycle.transport = self
+
+    def __exit__(self, *_: object) -> None:
+        self._cycle.transport = self._transport
+        if self._parts:
+            self._transport.write(b"".join(self._parts))
+        if self._closes:
+            self._transport.close()
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         self._parts.append(bytes(data))
@@ -142,12 +146,6 @@ class _Held(asyncio.Transport):
 
     def close(self) -> None:
         self._closes = True
-
-    def let_go(self) -> None:
-        if self._parts:
-            self._transport.write(b"".join(self._parts))
-        if self._closes:
-            self._transport.close()
 
 
 def direct_of(scope: Scope) -> Direct | None:

@@ -19,7 +19,7 @@ from innkeeper.api.port import Runtime
 from innkeeper.runtime.errors import InvalidRequest, NotAllowed
 from innkeeper.runtime.facts import OperatorDid
 from innkeeper.runtime.messages import Kind
-from innkeeper.runtime.wire.hints import parse_hints
+from innkeeper.runtime.wire.hints import context_named, parse_hints
 from innkeeper.runtime.wire.json_text import parse_object
 from innkeeper.runtime.wire.openai.requests import parse_request
 
@@ -40,6 +40,7 @@ def operator_routes(runtime: Runtime, options: ApiOptions, metrics_text: Callabl
         ("GET", "/story/{subject:path}", routes.story),
         ("POST", "/explain", routes.explain),
         ("POST", "/models/preload", routes.preload),
+        ("POST", "/contexts/{name}/open", routes.open_context),
         ("POST", "/models/{model:path}/load", routes.load),
         ("POST", "/models/{model:path}/unload", routes.unload),
         ("POST", "/models/{model:path}/pin", routes.pin),
@@ -133,6 +134,12 @@ class _Operator:
         self._note(http, f"preload {', '.join(known)}", None)
         self._runtime.preload(known, because)
         return _json({"models": known}, 202)
+
+    async def open_context(self, http: HttpRequest) -> Response:
+        name = context_named(http.path_params["name"], "context")
+        self._note(http, f"open {name}", None)
+        models = self._runtime.open_context(name, caller_of(http.scope).name)
+        return _json({"context": name, "models": models}, 202)
 
     async def borrow(self, http: HttpRequest) -> Response:
         body = await self._body(http)

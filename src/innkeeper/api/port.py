@@ -88,6 +88,10 @@ class Runtime(Protocol):
     def preload(self, models: tuple[str, ...], because: str, /) -> None:
         """Load in the background what will probably be wanted."""
 
+    def open_context(self, name: str, client: str, /) -> tuple[str, ...]:
+        """Load in the background what a context will probably need; returns that."""
+        ...
+
     async def borrow(self, model: str, /, *, for_s: float, client: str) -> str:
         """A lease that outlives the HTTP answer and ends after `for_s`; returns its id."""
         ...

@@ -1,1 +1,1 @@
-"""A running server, seen by a program: its state, its commands, its answers."""
+"""A running inn, seen by a program: what an application asks of the models, and what an operator asks of the server."""

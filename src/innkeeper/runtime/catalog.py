@@ -100,13 +100,21 @@ class Model:
 class Catalog:
     """The models by id. Immutable: a reload makes a new one."""
 
-    def __init__(self, models: tuple[Model, ...] = (), default: str | None = None, embeds: str | None = None) -> None:
+    def __init__(
+        self,
+        models: tuple[Model, ...] = (),
+        default: str | None = None,
+        embeds: str | None = None,
+        contexts: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
         self._models = {model.id: model for model in models}
         assert len(self._models) == len(models), "two models of one name"
         self.default = default
         """The model that answers when none is named, or None."""
         self.embeds = embeds
         """The model that makes vectors when none is named; None leaves it to the default."""
+        self.contexts: Mapping[str, tuple[str, ...]] = contexts or {}
+        """By the name of a context, the models it will probably need, most likely first."""
 
     def __iter__(self) -> Iterator[Model]:
         return iter(self._models.values())

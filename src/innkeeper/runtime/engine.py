@@ -131,6 +131,13 @@ class Adapter(Protocol):
         ...
 
 
+class Adopted(Engine, Protocol):
+    """A model in a server that is not ours, loaded there by somebody else."""
+
+    async def release(self) -> None:
+        """In place of `stop`: it is ours no more, and stays there as it was. Never raises."""
+
+
 class ForeignAdapter(Adapter, Protocol):
     """One kind of engine whose models live in a server that is not ours, which does with them what it likes."""
 
@@ -147,7 +154,7 @@ class ForeignAdapter(Adapter, Protocol):
         """What `model` holds there, by the last look, whoever loaded it; None where it is not in memory."""
         ...
 
-    def adopt(self, model: Model) -> Engine:
+    def adopt(self, model: Model) -> Adopted:
         """An engine for a model that is in memory there already: ready, and not to be started."""
         ...
 

@@ -54,6 +54,9 @@ class Request:
     conversation: str | None = None
     """Names the conversation it belongs to, so that it can stay with one model; None where the caller says nothing."""
 
+    context: str | None = None
+    """Names the campaign, feed or other context it belongs to, whose models are loaded when it is opened."""
+
     may_use: frozenset[str] | None = None
     """The models that exist as far as this caller is concerned; None is all."""
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from innkeeper.runtime import facts, showing
 from innkeeper.runtime.catalog import Catalog
 from innkeeper.runtime.chain import Attempt, Chain, Limits
+from innkeeper.runtime.contexts import Contexts
 from innkeeper.runtime.engine import CountsTokens
 from innkeeper.runtime.errors import Closing, InnkeeperError, InvalidRequest, NotNow, NotSupported
 from innkeeper.runtime.journal.journal import Journal
@@ -19,7 +20,7 @@ from innkeeper.runtime.reception import Reception
 from innkeeper.runtime.residency.keeper import Ask, Keeper, Lease
 from innkeeper.runtime.residency.machine import Residency
 from innkeeper.runtime.residency.readings import Readings
-from innkeeper.runtime.residency.signals import Close, KeepSet, Missed, PinSet, Rated
+from innkeeper.runtime.residency.signals import Close, KeepSet, Missed, PinSet, PreloadWanted, Rated
 from innkeeper.runtime.residency.states import State
 from innkeeper.runtime.routing.choice import Choice
 from innkeeper.runtime.routing.timing import Answered
@@ -59,6 +60,7 @@ class Runtime:
         self._seconds = seconds
         self._version = version
         self._spending = spending
+        self._contexts = Contexts()
         self._began_s = seconds()
         self._is_ready = False
         self._asking: dict[str, tuple[str, int]] = {}
@@ -197,6 +199,8 @@ class Runtime:
         self._reception.answers(request, choice, attempt.model)
         if began.requested is not None and attempt.model == choice.candidates[0]:
             self._miss(choice)
+        if request.context is not None:
+            self._enter(request.context, request.client, choice.right)
 
     def _miss(self, choice: Choice) -> None:
         """The right model does not answer, and may be loaded for the next request: now that the one that does is in
@@ -319,6 +323,19 @@ class Runtime:
         next such word. Infinity keeps it until its room is wanted."""
         self.catalog.get(model)
         self._keeper.tell(KeepSet(model, keep_for_s))
+
+    def open_context(self, name: str, client: str = "") -> tuple[str, ...]:
+        """Load in the background what this campaign or feed will probably need; returns that, most likely first."""
+        likely = self._contexts.opened(name, client, self.catalog.contexts, self._seconds())
+        models = tuple(model for model in likely.models if model in self.catalog)
+        if models:
+            self._keeper.tell(PreloadWanted(models, f"{name} was opened", may_displace=likely.is_declared))
+        return models
+
+    def _enter(self, context: str, client: str, model: str) -> None:
+        """A request belongs to a context: the first for a while opens it."""
+        if self._contexts.asked(context, client, model, self._seconds()):
+            self.open_context(context, client)
 
     def preload(self, models: tuple[str, ...], because: str) -> None:
         """Load in the background what will probably be wanted; never displaces anything in use."""

@@ -9,7 +9,8 @@ from innkeeper.runtime.engine import Sizing
 from innkeeper.runtime.memory.pools import PoolReading
 from innkeeper.runtime.residency import refusals
 from innkeeper.runtime.residency.books import Books, Resident
-from innkeeper.runtime.residency.keeper import Keeper, Running
+from innkeeper.runtime.residency.keeper import Keeper
+from innkeeper.runtime.residency.running import Running
 from innkeeper.runtime.residency.states import State
 from innkeeper.runtime.views import ModelView, PoolView
 

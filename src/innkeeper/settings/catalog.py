@@ -81,9 +81,10 @@ def catalog_of(settings: Settings, found: Found) -> Catalog:
         names = get_close_matches(default, [model.id for model in chosen], n=1) or [model.id for model in chosen][:1]
         hint = f"; did you mean `{names[0]}`?" if names else ", because there are no models"
         problems.append(Problem("default_model", f"there is no model {default!r}{hint}"))
+    problems += _context_problems(settings, [model.id for model in chosen])
     if problems:
         raise bad_settings(problems)
-    return Catalog(chosen, default, embeds)
+    return Catalog(chosen, default, embeds, {name: one.models for name, one in settings.contexts.items()})
 
 
 def voice_file(settings: Settings) -> Path | None:
@@ -91,6 +92,17 @@ def voice_file(settings: Settings) -> Path | None:
     if settings.speech.voice_file is not None:
         return settings.models_dir / settings.speech.voice_file
     return max(settings.models_dir.glob("ggml-silero*.bin"), default=None)
+
+
+def _context_problems(settings: Settings, known: list[str]) -> list[Problem]:
+    problems = []
+    for name, context in settings.contexts.items():
+        for model in context.models:
+            if model not in known:
+                near = get_close_matches(model, known, n=1)
+                hint = f"; did you mean `{near[0]}`?" if near else ""
+                problems.append(Problem(dotted(("contexts", name, "models")), f"there is no model {model!r}{hint}"))
+    return problems
 
 
 def _file_of(model_id: str, entry: ModelSettings, settings: Settings, found: Found) -> Path | None:

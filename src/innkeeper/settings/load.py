@@ -21,7 +21,7 @@ PATHS: Final[tuple[Name, ...]] = (("home",), ("models_dir",), ("llama_cpp", "ser
 """Settings that are paths of their own; a model's `file` starts at `models_dir` instead."""
 
 TAKEN_UP_WHILE_RUNNING: Final = frozenset(
-    {"models", "default_model", "models_dir", "find_models", "never_leave_this_machine"}
+    {"models", "default_model", "contexts", "models_dir", "find_models", "never_leave_this_machine"}
 )
 """Settings, by the first part of their name, that a running server takes up; the others wait for its next start."""
 

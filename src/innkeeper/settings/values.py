@@ -234,6 +234,13 @@ class ModelSettings(Section):
         return self.file is None and self.engine in READS_FILES
 
 
+class ContextSettings(Section):
+    """A campaign, a feed or another context. The table's name is what callers put into `x-innkeeper-context`."""
+
+    models: Annotated[tuple[str, ...], BeforeValidator(names)] = ()
+    """The models it will probably need, most likely first: opening it loads them, as far as there is room."""
+
+
 class Settings(Section):
     """All settings, as one frozen value."""
 
@@ -302,6 +309,9 @@ class Settings(Section):
 
     journal: JournalSettings = JournalSettings()
     """What is remembered of what happened."""
+
+    contexts: Mapping[str, ContextSettings] = Field(default_factory=dict)
+    """What is loaded when a campaign, a feed or another context is opened, by its name."""
 
     hosted: Mapping[str, ProviderSettings] = Field(default_factory=dict)
     """The providers of hosted models by name."""

@@ -50,7 +50,9 @@ def workload(
 ) -> Workload:
     """The models that are known, and nobody who asks for them yet."""
     able = Catalog(
-        tuple(model for model in catalog if model.id in known), catalog.default if catalog.default in known else None
+        tuple(model for model in catalog if model.id in known),
+        catalog.default if catalog.default in known else None,
+        catalog.embeds if catalog.embeds in known else None,
     )
     return Workload(
         name,

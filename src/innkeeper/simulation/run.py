@@ -112,7 +112,7 @@ class _Inn:
         workload, way = self.workload, self.way
         may_overflow = way.answers is Answers.HOSTED
         models = tuple(model for model in workload.catalog if may_overflow or not is_hosted(model))
-        self.catalog = Catalog(models, workload.catalog.default)
+        self.catalog = Catalog(models, workload.catalog.default, workload.catalog.embeds)
         self.purse = Purse(Ceilings(per_day=self.ceiling))
         self.simulator = Simulator(
             dict(workload.budget) if way.most_models is None else {**workload.budget, PLACES: way.most_models},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -95,6 +96,10 @@ class ForeignServer:
         """From now on it is told when its model leaves."""
         self._engines.add(engine)
 
+    def has_another(self, engine: ForeignEngine) -> bool:
+        """Whether another engine answers with the same model: two entries may name one."""
+        return any(other is not engine and other.source == engine.source for other in self._engines)
+
     def leave(self, engine: ForeignEngine) -> None:
         """It need not be told any more."""
         self._engines.discard(engine)
@@ -143,6 +148,9 @@ class ForeignEngine:
         """Tell the server to let it go. Raises an `EngineError`."""
         raise NotImplementedError
 
+    async def _restore(self) -> None:
+        """Undo what our use of it changed, where somebody else had loaded it. Raises an `EngineError`."""
+
     def run(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """See `Engine.run`."""
         raise NotImplementedError
@@ -176,6 +184,12 @@ class ForeignEngine:
         """See `Engine.stop`."""
         if self._stopping is None:
             self._stopping = asyncio.create_task(self._see_off(), name=f"unload {self.model.id}")
+        await asyncio.shield(self._stopping)
+
+    async def release(self) -> None:
+        """See `Adopted.release`."""
+        if self._stopping is None:
+            self._stopping = asyncio.create_task(self._let_be(), name=f"release {self.model.id}")
         await asyncio.shield(self._stopping)
 
     async def gone(self) -> str:
@@ -258,9 +272,18 @@ class ForeignEngine:
     def _died(self) -> EngineDied:
         return EngineDied(f"{self.model.id}: the model is gone: {self._why or 'it was told to go, or never started'}.")
 
+    async def _let_be(self) -> None:
+        self._end_waits()
+        with suppress(EngineError, TimeoutError):
+            async with asyncio.timeout(LOOK_WITHIN_S):
+                await self._server.look()
+                if self.held is not None and not self._is_gone.is_set():
+                    await self._restore()
+        self.left("released")
+
     async def _see_off(self) -> None:
         self._end_waits()
-        if self._was_asked_for and not self._is_gone.is_set():
+        if self._was_asked_for and not self._is_gone.is_set() and not self._server.has_another(self):
             try:
                 async with asyncio.timeout(UNLOAD_WITHIN_S):
                     await self._until_unloaded()

@@ -46,7 +46,7 @@ MEANT: Final = frozenset(
 OURS: Final = frozenset({"priority", "wait"})
 """Fields of a body that are said to us."""
 
-OURS_IN_METADATA: Final = frozenset({"task", "conversation", "deadline_s", "substitute", "max_cost"})
+OURS_IN_METADATA: Final = frozenset({"task", "conversation", "context", "deadline_s", "substitute", "max_cost"})
 
 _LIMITS: Final = ("max_tokens", "max_completion_tokens")
 

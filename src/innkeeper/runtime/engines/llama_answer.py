@@ -26,7 +26,7 @@ _ERRORS: Final = (b'{"error"', b'{"code"')
 """What an event of failure begins with."""
 
 # A quote inside a JSON text is escaped, so these can only be names of fields.
-_USAGE: Final = re.compile(rb'"usage":\s*(\{(?:[^{}]|\{[^{}]*\})*\})')
+_USAGE: Final = re.compile(rb'"usage":\s*(\{[^{}]*(?:\{[^{}]*\}[^{}]*)*\})')
 _TIMINGS: Final = re.compile(rb'"timings":\s*(\{[^{}]*\})')
 
 
@@ -87,8 +87,8 @@ def has_figures(data: bytes) -> bool:
 
 def usage(data: bytes) -> Usage:
     """Tokens and times of a document that `has_figures`. Fields the engine leaves out are zero or None."""
-    tokens = _object(_USAGE, data)
-    timings = _object(_TIMINGS, data)
+    tokens = _object(b'"usage"', _USAGE, data)
+    timings = _object(b'"timings"', _TIMINGS, data)
     cached = int(timings.get("cache_n", (tokens.get("prompt_tokens_details") or {}).get("cached_tokens", 0)))
     prompt = tokens.get("prompt_tokens", timings.get("prompt_n", 0) + cached)
     return Usage(
@@ -141,9 +141,10 @@ def prompt_too_long(model: str, needed_tokens: int, limit_tokens: int) -> Prompt
     )
 
 
-def _object(pattern: re.Pattern[bytes], data: bytes) -> dict[str, Any]:  # JSON from the engine
-    found = pattern.search(data)
+def _object(name: bytes, pattern: re.Pattern[bytes], data: bytes) -> dict[str, Any]:  # JSON from the engine
+    begins = data.find(name)  # many times faster than the pattern through a long answer
+    found = pattern.search(data, begins) if begins >= 0 else None
     if found is None:
         return {}
-    parsed: dict[str, Any] = json.loads(found[1])  # as above
+    parsed: dict[str, Any] = json.loads(found[1].decode())  # as above
     return parsed

@@ -37,7 +37,7 @@ class OllamaEngine(ForeignEngine):
         self._context: int | None = None
         self._refuses = True
         self.described: Described | None = None
-        """What it is; None before it was loaded by us."""
+        """What it is; None before it was loaded by us, or asked after somebody else had."""
 
     @property
     def context(self) -> int:
@@ -47,12 +47,24 @@ class OllamaEngine(ForeignEngine):
         return wanted if held is None or held.context is None else max(wanted, held.context)
 
     async def _load(self) -> None:
-        described = self.described = await self._ollama.describe(self.source)
+        described = await self._look_at_it()
         self._refuse_impossible(described)
-        self._refuses = can_refuse(await self._ollama.version())
         self._context = self._context_of(described)
-        embeds = Kind.EMBEDDING in self.model.kinds and described.capabilities == frozenset({"embedding"})
-        await self._ollama.load(self.source, context=self._context, options=self._options, embeds=embeds)
+        await self._ollama.load(self.source, context=self._context, options=self._options, embeds=_embeds(described))
+
+    async def _look_at_it(self) -> Described:
+        """What it is, and what its server can do: asked for once."""
+        if self.described is None:
+            self._refuses = can_refuse(await self._ollama.version())
+            self.described = await self._ollama.describe(self.source)
+        return self.described
+
+    async def _restore(self) -> None:
+        """Each of our requests said that it is to stay: from now on the server's own time counts again."""
+        if self.described is None:  # nothing was asked of it
+            return
+        embeds = _embeds(self.described)
+        await self._ollama.load(self.source, context=self.context, options=self._options, embeds=embeds, stays=False)
 
     async def _unload(self) -> None:
         await self._ollama.unload(self.source)
@@ -61,6 +73,7 @@ class OllamaEngine(ForeignEngine):
         """See `Engine.run`."""
         self.refuse_foreign(request.kind)
         length = bounds(request)
+        await self.unless_gone(self._look_at_it())
         self._refuse_too_long(length)
         body = asked(self.source, request, context=self.context, load_options=self._options)
         rendering = Rendering(self.model.id, request)
@@ -148,3 +161,7 @@ class OllamaEngine(ForeignEngine):
         if "error" in said:
             raise EngineFailed(f"{self.model.id}: Ollama answered with an error: {error_text(line)}")
         return said
+
+
+def _embeds(described: Described) -> bool:
+    return described.capabilities == frozenset({"embedding"})

@@ -88,8 +88,10 @@ class OllamaServer:
             capabilities=frozenset(map(str, capabilities)) if isinstance(capabilities, list) else None,
         )
 
-    async def load(self, source: str, *, context: int, options: Mapping[str, Option], embeds: bool) -> None:
-        """Have it loaded, and kept until it is told to go.
+    async def load(
+        self, source: str, *, context: int, options: Mapping[str, Option], embeds: bool, stays: bool = True
+    ) -> None:
+        """Have it loaded, and kept until it is told to go; without `stays` for the server's own time.
 
         Raises:
             LoadFailed: It will not be; `out_of_memory` is among its numbers where that is why.
@@ -97,9 +99,8 @@ class OllamaServer:
         """
         body: dict[str, Any] = {  # JSON on its way out
             "model": source,
-            "keep_alive": -1,
             "options": {**options, "num_ctx": context},
-        }
+        } | ({"keep_alive": -1} if stays else {})
         path = "/api/embed" if embeds else "/api/generate"
         empty: dict[str, object] = {"input": []} if embeds else {"stream": False, "shift": False}
         answer = await self.http.ask("POST", path, body | empty, within_s=LOAD_WITHIN_S)

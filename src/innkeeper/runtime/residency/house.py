@@ -53,7 +53,14 @@ def preload_wanted(books: Books, told: PreloadWanted, now_s: float) -> list[Effe
             is_guess = not books.residents[model].pinned
             chance = books.preloads.trust if is_guess else 1.0
             books.preloads.wish(
-                Wish(model, told.because, now_s + WISH_LASTS_S, chance, may_displace=True, is_guess=is_guess)
+                Wish(
+                    model,
+                    told.because,
+                    now_s + WISH_LASTS_S,
+                    chance,
+                    may_displace=told.may_displace or not is_guess,
+                    is_guess=is_guess,
+                )
             )
     return []
 

@@ -10,16 +10,17 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from typing import Final, Self
 
 from innkeeper.runtime import facts
 from innkeeper.runtime.catalog import Catalog, Model
-from innkeeper.runtime.engine import Adapter, Engine, Footprint, Holding
+from innkeeper.runtime.engine import Adapter, Adopted, Engine, Footprint
 from innkeeper.runtime.errors import EngineDied, EngineFailed, EngineTimedOut, InnkeeperError, LoadFailed
 from innkeeper.runtime.facts import Note
 from innkeeper.runtime.residency.machine import Residency
+from innkeeper.runtime.residency.running import Running
 from innkeeper.runtime.residency.signals import (
     CatalogSet,
     Close,
@@ -71,23 +72,6 @@ class Lease:
     """Seconds to keep the model for the holder's next turn; read when the lease is returned."""
     has_answered: bool = False
     """Whether an answer was given to its end; read when the lease is returned."""
-
-
-@dataclass(slots=True)
-class Running:
-    """One load of a model, from the start of its engine until it is gone."""
-
-    model: Model
-    generation: int
-    engine: Engine
-    holding: Holding | None = None
-    """The latest reading; None before the first."""
-    answers: int = 0
-    """Leases under which an answer was given to its end: before the first, not all of its memory is touched."""
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
-    loading: asyncio.Task[None] | None = None
-    watching: asyncio.Task[None] | None = None
-    is_stopping: bool = False
 
 
 class Keeper:
@@ -224,7 +208,7 @@ class Keeper:
         """Hand a signal about memory or rates to the machine, and do what follows from it."""
         self._tell(signal)
 
-    def adopt(self, model: str, make: Callable[[], Engine], holds: Footprint) -> None:
+    def adopt(self, model: str, make: Callable[[], Adopted], holds: Footprint) -> None:
         """A server that is not ours has `model` in memory, loaded by somebody else: the books follow.
 
         `make` gives an engine for what is there. Nothing happens where the model runs already, or the house closes.
@@ -234,7 +218,8 @@ class Keeper:
             return
         if self._residency.books.is_closing or resident.is_removed:
             return
-        running = Running(self._catalog.get(model), resident.generation + 1, make())
+        engine = make()
+        running = Running(self._catalog.get(model), resident.generation + 1, engine, adopted=engine)
         self._running[model] = running
         self.moved_at_s = self._seconds()
         running.watching = self._tasks.create_task(self._watch(running), name=f"watch {model}")
@@ -403,10 +388,17 @@ class Keeper:
             await asyncio.wait([running.loading])
         elif running.answers:
             running.holding = await asyncio.to_thread(running.engine.holding) or running.holding
-        await running.engine.stop()
+        if running.adopted is not None and self._is_none_of_ours(running.model):
+            await running.adopted.release()
+        else:
+            await running.engine.stop()
         if running.watching is not None:
             running.watching.cancel()
         await self._bury(running, "told to go")
+
+    def _is_none_of_ours(self, model: Model) -> bool:
+        """Whether it leaves because we have no more to do with it, and not because its room is wanted."""
+        return self._residency.books.is_closing or model.id not in self._catalog
 
     async def _bury(self, running: Running, why: str) -> None:
         model, holding = running.model, running.holding

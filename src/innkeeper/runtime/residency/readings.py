@@ -11,9 +11,10 @@ from innkeeper.runtime import facts
 from innkeeper.runtime.facts import Note
 from innkeeper.runtime.memory.pools import Ceiling, PoolReading
 from innkeeper.runtime.residency.correction import charge
-from innkeeper.runtime.residency.keeper import Keeper, Running
+from innkeeper.runtime.residency.keeper import Keeper
 from innkeeper.runtime.residency.machine import Residency
 from innkeeper.runtime.residency.outside import RAM, Outside
+from innkeeper.runtime.residency.running import Running
 from innkeeper.runtime.residency.signals import CeilingSet, OverheadSet, Sized
 from innkeeper.runtime.residency.states import State
 from innkeeper.runtime.sizes import told

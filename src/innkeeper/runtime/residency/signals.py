@@ -165,6 +165,8 @@ class PreloadWanted:
 
     models: tuple[str, ...]
     because: str
+    may_displace: bool = True
+    """Whether idle models that are worth less may leave for them; otherwise they take only what is free."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,9 @@ class Hints:
     hold_s: float | None = None
     """Seconds the model is kept for this caller's next turn, 0 for none: `x-innkeeper-hold-s`."""
 
+    context: str | None = None
+    """The campaign, feed or other context it belongs to: `x-innkeeper-context`."""
+
 
 NO_HINTS: Final = Hints()
 
@@ -80,6 +83,7 @@ def parse_hints(headers: Mapping[bytes, bytes]) -> Hints:
         substitute=_substitute(headers, "x-innkeeper-substitute"),
         max_cost=_money(headers, "x-innkeeper-max-cost"),
         hold_s=_seconds(headers, "x-innkeeper-hold-s"),
+        context=_context(headers, "x-innkeeper-context"),
     )
 
 
@@ -107,6 +111,17 @@ def conversation_named(text: str, param: str) -> str:
     return text
 
 
+def context_named(text: str, param: str) -> str:
+    """`text` if it can be the name of a context.
+
+    Raises:
+        InvalidRequest: It cannot.
+    """
+    if not _CONVERSATION.fullmatch(text):
+        raise InvalidRequest(f"{param} must be 1 to 200 characters without spaces, for example evening.", param=param)
+    return text
+
+
 def _text(headers: Mapping[bytes, bytes], name: str) -> str | None:
     raw = headers.get(name.encode("ascii"))
     if raw is None:
@@ -122,6 +137,11 @@ def _task(headers: Mapping[bytes, bytes], name: str) -> str | None:
 def _conversation(headers: Mapping[bytes, bytes], name: str) -> str | None:
     text = _text(headers, name)
     return None if text is None else conversation_named(text, name)
+
+
+def _context(headers: Mapping[bytes, bytes], name: str) -> str | None:
+    text = _text(headers, name)
+    return None if text is None else context_named(text, name)
 
 
 def _priority(headers: Mapping[bytes, bytes], name: str) -> int | None:

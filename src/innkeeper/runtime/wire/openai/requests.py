@@ -10,6 +10,7 @@ from innkeeper.runtime.messages import Body, Kind, Request
 from innkeeper.runtime.wire.hints import (
     NO_HINTS,
     Hints,
+    context_named,
     conversation_named,
     money_told,
     seconds_told,
@@ -58,6 +59,7 @@ def read_request(kind: Kind, body: Body, *, request_id: str, client: str = "", h
             if hints.conversation is not None
             else _metadata(body, "conversation", conversation_named)
         ),
+        context=hints.context if hints.context is not None else _metadata(body, "context", context_named),
         priority=priority or 0,
         patience_s=hints.patience_s,
         wait_at_most_s=hints.wait_at_most_s,

@@ -11,9 +11,18 @@ from innkeeper.runtime.errors import InnkeeperError, InvalidRequest
 from innkeeper.runtime.messages import Began, Kind, Usage
 from innkeeper.runtime.wire import sse
 from innkeeper.runtime.wire.format import Arrival, ErrorDocument, Question, error_body
+from innkeeper.runtime.wire.hints import seconds_told
 from innkeeper.runtime.wire.openai.errors import error_document
 from innkeeper.runtime.wire.openai.requests import parse_request
-from innkeeper.runtime.wire.openai.transcripts import Form, Transcript, delta, in_form, transcript_of, whole
+from innkeeper.runtime.wire.openai.transcripts import (
+    Form,
+    Transcript,
+    delta,
+    in_form,
+    timed_delta,
+    transcript_of,
+    whole,
+)
 
 GRANULARITIES: Final = frozenset({"segment", "word"})
 
@@ -41,10 +50,13 @@ class TranscriptionAnswer:
         return in_form(transcript_of(document), self._form)
 
     def piece(self, document: bytes) -> bytes:
-        """The words of one window; nothing where there are none."""
+        """The words of one window; nothing where there are none, unless times are wanted: those of silence too."""
         heard = transcript_of(document)
         is_first = not self._so_far.segments
+        first_id = len(self._so_far.segments)
         self._so_far = self._so_far.joined(heard)
+        if self._form is Form.VERBOSE_JSON:
+            return sse.event(timed_delta(heard, is_first=is_first, first_id=first_id))
         return sse.event(delta(heard, is_first=is_first)) if heard.segments else b""
 
     def done(self, usage: Usage) -> bytes:
@@ -87,6 +99,8 @@ class TranscriptionFormat:
         body["stream"] = _flag(fields, "stream")
         if fields.get("temperature", [""]) != [""]:
             body["temperature"] = _number(fields, "temperature")
+        if fields.get("from_s", [""]) != [""]:
+            body["from_s"] = seconds_told(_one(fields, "from_s"), "from_s")
         body["timestamp_granularities"] = _granularities(fields)
         form = _form(fields)
         if body["timestamp_granularities"] != ["segment"] and form is not Form.VERBOSE_JSON:

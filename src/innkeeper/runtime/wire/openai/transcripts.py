@@ -140,6 +140,13 @@ def delta(transcript: Transcript, *, is_first: bool) -> bytes:
     return json.dumps({"type": "transcript.text.delta", "delta": text}, ensure_ascii=False).encode()
 
 
+def timed_delta(transcript: Transcript, *, is_first: bool, first_id: int) -> bytes:
+    """The same with the window's own times under `window`, for who asked for `verbose_json`; `delta` may be empty."""
+    separator = "" if is_first or not transcript.segments else " "
+    said = {"type": "transcript.text.delta", "delta": f"{separator}{transcript.text}"}
+    return json.dumps(said | {"window": _verbose(transcript, first_id)}, ensure_ascii=False).encode()
+
+
 def whole(transcript: Transcript) -> bytes:
     """The last event of a stream."""
     said = {"type": "transcript.text.done", "text": transcript.text, "usage": usage(transcript)}
