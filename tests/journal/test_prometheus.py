@@ -22,6 +22,7 @@ from innkeeper.runtime.facts import (
     LoadRefused,
     ModelLoaded,
     ModelMoved,
+    Preloaded,
 )
 from innkeeper.runtime.journal.entry import Entry
 from innkeeper.runtime.journal.journal import Journal
@@ -126,6 +127,12 @@ class TestMemory:
         seen = after(Evicted("narrator", "scribe", {}, 1.0), Evicted("narrator", None, {}, 1.0))
         assert seen["innkeeper_evictions_total{model=narrator,room_for=model}"] == 1
         assert seen["innkeeper_evictions_total{model=narrator,room_for=other_programs}"] == 1
+
+    def test_preloads_tell_what_became_of_them(self) -> None:
+        seen = after(*(Preloaded("narrator", what, "") for what in ("started", "started", "used", "regretted")))
+        assert seen["innkeeper_preloads_total{model=narrator,what=started}"] == 2
+        assert seen["innkeeper_preloads_total{model=narrator,what=used}"] == 1
+        assert seen["innkeeper_preloads_total{model=narrator,what=regretted}"] == 1
 
     def test_engines_that_ended_are_counted(self) -> None:
         seen = after(EngineLeft("narrator", 1, "killed", {}), EngineLeft("narrator", 2, "stopped", {}))

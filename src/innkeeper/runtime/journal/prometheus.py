@@ -24,6 +24,7 @@ from innkeeper.runtime.facts import (
     LoadRefused,
     ModelLoaded,
     ModelMoved,
+    Preloaded,
     Spent,
 )
 from innkeeper.runtime.journal.entry import Entry
@@ -130,6 +131,14 @@ class PrometheusSink:
                 registry=own,
             )
         )
+        self._preloads = _Series(
+            Counter(
+                "innkeeper_preloads_total",
+                'Loads before anybody asked: "started", of these "used" or "cancelled"; "declined"; "regretted".',
+                ("model", "what"),
+                registry=own,
+            )
+        )
         self._engines_left = _Series(
             Counter(
                 "innkeeper_engines_left_total",
@@ -196,6 +205,8 @@ class PrometheusSink:
                 self._loads_refused.of(self._models.learn(model)).inc()
             case Evicted(model, for_model):
                 self._evictions.of(self._models.learn(model), "model" if for_model else "other_programs").inc()
+            case Preloaded(model, what):
+                self._preloads.of(self._models.learn(model), what).inc()
             case EngineLeft(model):
                 self._engines_left.of(self._models.learn(model)).inc()
             case _:  # the count of its kind above is all there is to count
