@@ -36,12 +36,20 @@ from innkeeper.recall.query import Mode, Query, Scope
 from innkeeper.recall.sqlite.database import Database
 from innkeeper.recall.sqlite.reading import Reading
 from innkeeper.recall.sqlite.store import sqlite_store
+from innkeeper.recall.store import Store
 from tests.fetch_minilm import wheel
 
 RESULTS = Path(__file__).parent / "results" / "recall.md"
 BATCH: Final = 2_000
 QUESTIONS: Final = 100
 BEST: Final = 10
+WAYS: Final = (
+    ("by words", Mode.LEXICAL, Scope()),
+    ("by vectors", Mode.DENSE, Scope()),
+    ("by both", Mode.HYBRID, Scope()),
+    ("by both, one of 20 feeds", Mode.HYBRID, Scope(collections=frozenset({"feed 3"}))),
+    ("by both, one of 2,000 sources", Mode.HYBRID, Scope(sources=frozenset({"source 3"}))),
+)
 
 
 async def real_vectors() -> tuple[Vectors, Vectors]:
@@ -54,20 +62,25 @@ async def real_vectors() -> tuple[Vectors, Vectors]:
 
 
 async def build(file: Path, count: int, vectors: Vectors) -> None:
-    """Fill the store; what is there already is passed over."""
+    """Make the file."""
     async with sqlite_store(file) as store:
-        there = await store.count(Scope())
-        if there < count:
-            texts = [passage.text for passage in (*meetings().passages, *podcasts())]
-            passages = islice(crowd(texts, count), there, None)
-            while batch := list(islice(passages, BATCH)):
-                await store.add(batch)
-        await store.begin(MINILM)
-        while missing := await store.missing(MINILM, BATCH):
-            stand = (await store.embeddings()).current
-            assert stand is not None
-            rows = vectors[stand.vectors : stand.vectors + len(missing)]
-            await store.put([key for key, _ in missing], Embedded(MINILM, rows))
+        await fill(store, count, vectors)
+
+
+async def fill(store: Store, count: int, vectors: Vectors) -> None:
+    """Fill the store; what is there already is passed over."""
+    there = await store.count(Scope())
+    if there < count:
+        texts = [passage.text for passage in (*meetings().passages, *podcasts())]
+        passages = islice(crowd(texts, count), there, None)
+        while batch := list(islice(passages, BATCH)):
+            await store.add(batch)
+    await store.begin(MINILM)
+    while missing := await store.missing(MINILM, BATCH):
+        stand = (await store.embeddings()).current
+        assert stand is not None
+        rows = vectors[stand.vectors : stand.vectors + len(missing)]
+        await store.put([key for key, _ in missing], Embedded(MINILM, rows))
 
 
 def asked(file: Path, count: int) -> list[str]:
@@ -79,6 +92,11 @@ def asked(file: Path, count: int) -> list[str]:
         for _ in range(QUESTIONS // 2)
     ]
     database.close()
+    return questions_from(texts, chance)
+
+
+def questions_from(texts: Sequence[str], chance: random.Random) -> list[str]:
+    """As many real questions, and a few words in a row of each text."""
     pieces = []
     for text in texts:
         words = re.findall(r"\w+", text)
@@ -99,14 +117,7 @@ def searching(file: Path, texts: Sequence[str], questions: Vectors) -> list[str]
         "| search | clock ms p50 | p95 | processor ms p50 | p95 | most |",
         "| - | - | - | - | - | - |",
     ]
-    ways = (
-        ("by words", Mode.LEXICAL, Scope()),
-        ("by vectors", Mode.DENSE, Scope()),
-        ("by both", Mode.HYBRID, Scope()),
-        ("by both, one of 20 feeds", Mode.HYBRID, Scope(collections=frozenset({"feed 3"}))),
-        ("by both, one of 2,000 sources", Mode.HYBRID, Scope(sources=frozenset({"source 3"}))),
-    )
-    for name, mode, scope in ways:
+    for name, mode, scope in WAYS:
         clock, processor = [], []
         for number, text in enumerate(texts):
             question = Embedded(MINILM, questions[number % len(questions)][None])

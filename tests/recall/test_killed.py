@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 from pathlib import Path
 
 import apsw
 import pytest
 
-from tests.project.checkout import ROOT
+from tests.recall.killing import run
 
 KILLS = 50
 
@@ -37,36 +35,18 @@ def dump(file: Path) -> list[tuple[object, ...]]:
     return rows
 
 
-def run(file: Path, kill_after_lines: int | None = None, kill_within_s: float = 0.0) -> bool:
-    """Insert into `file`; whether it got to its end. It is killed a moment after so many lines, if at all."""
-    command = [sys.executable, "-m", "tests.recall.bulk_insert", str(file)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout is not None
-        said = []
-        for line in child.stdout:
-            said.append(line.strip())
-            if kill_after_lines is not None and len(said) >= kill_after_lines:
-                try:
-                    child.wait(kill_within_s)
-                except subprocess.TimeoutExpired:
-                    child.kill()
-                break
-        child.stdout.read()
-    return "done" in said
-
-
 @pytest.mark.timeout(600)
 def test_killed_at_fifty_moments_it_ends_up_as_if_it_never_had_been(tmp_path: Path) -> None:
     """Each run adds to what the ones before it left, and is killed at another moment, within a write or between two."""
     undisturbed, disturbed = tmp_path / "undisturbed.sqlite", tmp_path / "disturbed.sqlite"
-    assert run(undisturbed)
+    assert run([str(undisturbed)])
     chance = random.Random(4)
     kills = 0
     while kills < KILLS:
-        if run(disturbed, chance.randrange(1, 30), chance.uniform(0.0, 0.01)):
+        if run([str(disturbed)], chance.randrange(1, 30), chance.uniform(0.0, 0.01)):
             assert dump(disturbed) == dump(undisturbed)
             disturbed = tmp_path / f"disturbed after {kills}.sqlite"
         kills += 1
 
-    assert run(disturbed)
+    assert run([str(disturbed)])
     assert dump(disturbed) == dump(undisturbed)
