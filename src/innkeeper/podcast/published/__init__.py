@@ -1,0 +1,1 @@
+"""Transcripts as publishers write them, read into lines with their times and speakers."""
