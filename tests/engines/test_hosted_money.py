@@ -14,11 +14,13 @@ from innkeeper.runtime import facts
 from innkeeper.runtime.errors import SpendingCeiling
 from innkeeper.runtime.price import Price
 from innkeeper.runtime.spending.purse import Ceilings
-from tests.doubles.hosted_server import CUT, NO_KEY
+from tests.doubles.hosted_server import CUT, NO_KEY, Fault
 from tests.engines.asking import ask, chat, said
 from tests.engines.hosted_scene import CLOUD, Scene, answer, hosted_scene, refusal
 
 LIMIT_S = 20.0
+LOST = Fault(after_pieces=0, how="cut")
+"""A try that may be charged although nobody heard a word of it."""
 
 
 @pytest.fixture
@@ -56,6 +58,35 @@ class TestMoney:
         assert (fact.model, fact.is_estimated) == ("cloud", True)
         assert fact.cost is not None
         assert error.numbers["cost"] == fact.cost > 0
+
+    async def test_a_try_that_is_lost_and_repeated_is_charged_too(self, scene: Scene) -> None:
+        scene.server.faults = [LOST]
+        await answer(scene, chat("one two three", streams=True))
+
+        (fact,) = spent(scene)
+        assert fact.is_estimated
+        assert fact.cost is not None
+        assert fact.cost > 9e-6  # which is what the answer alone cost
+
+    async def test_a_try_that_is_lost_counts_also_where_the_next_is_refused(self, scene: Scene) -> None:
+        scene.server.faults = [LOST, NO_KEY]
+        error = await refusal(scene)
+
+        assert error.numbers["cost"] == scene.spending.view().spent > 0
+
+    @pytest.mark.parametrize("ceiling", ["of the day", "of the caller"])
+    async def test_it_is_not_repeated_where_the_money_is_only_enough_for_one(
+        self, scene: Scene, tmp_path: Path, ceiling: str
+    ) -> None:
+        """C75"""
+        request = chat("one two three", streams=True, max_tokens=4)
+        most = scene.spending.most(request, CLOUD, 4)
+        of_the_day = Ceilings("USD", per_day=most) if ceiling == "of the day" else None
+        async with hosted_scene(tmp_path / "poor", of_the_day) as poor:
+            poor.server.faults = [LOST]
+            await refusal(poor, request if of_the_day else replace(request, max_cost=most))
+
+            assert len(poor.sent()) == 1
 
     async def test_a_caller_who_leaves_is_charged_for_what_came(self, scene: Scene) -> None:
         async with aclosing((await scene.engine()).run(chat("one two three", streams=True))) as chunks:

@@ -187,7 +187,8 @@ class HostedEngine:
                         continue
                     pause_s = hosted_failure.pause_s(retries, failure.retry_after_s, self._house.chance())
                     has_time = self._house.seconds() + pause_s < retry_until_s
-                    if failure.may_be_retried and retries < link.provider.retries and has_time:
+                    is_worth_it = failure.may_be_retried and retries < link.provider.retries and has_time
+                    if is_worth_it and bill.may_repeat():
                         retries += 1
                         await self._attempts.pause(pause_s)
                         continue

@@ -75,6 +75,14 @@ class Purse:
         assert ticket not in self._aside, f"ticket {ticket} has money set aside already"
         self._aside[ticket] = (self._day, client, amount)
 
+    def raise_aside(self, ticket: int, amount: float) -> bool:
+        """Keep `amount` for the answer of that ticket from now on, if the ceilings leave room; whether they do."""
+        day, client, before = self._aside[ticket]
+        if day == self._day and self.short(client, amount - before) is not None:
+            return False
+        self._aside[ticket] = (day, client, max(amount, before))
+        return True
+
     def settle(self, ticket: int, cost: float) -> None:
         """The answer of that ticket is over and cost so much."""
         day, client, _ = self._aside.pop(ticket)

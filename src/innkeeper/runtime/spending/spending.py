@@ -50,7 +50,14 @@ class Spending:
         if request.max_cost is not None and (most is None or most > request.max_cost):
             raise self._above_the_callers_ceiling(request.max_cost, model, most)
         ticket = self._set_aside(request, model, most)
-        bill = Bill(request, model.price)
+
+        def room_for(spent: float) -> bool:
+            if most is None:
+                return True
+            is_in_bounds = request.max_cost is None or spent + most <= request.max_cost
+            return is_in_bounds and self._purse.raise_aside(ticket, spent + most)
+
+        bill = Bill(request, model.price, room_for)
         try:
             yield bill
         except InnkeeperError as error:
