@@ -263,7 +263,10 @@ class TestTime:
         async with hosted_scene(tmp_path, first_words_within_s=0.1) as scene:
             scene.server.faults = [SILENT]
 
-            assert isinstance(await refusal(scene), EngineTimedOut)
+            error = await refusal(scene)
+            assert isinstance(error, EngineTimedOut)
+            assert "within 0.1 s" in error.message
+            assert "hosted.acme.first_words_within_s" in error.message
             assert len(scene.sent()) == 1
 
     async def test_a_whole_answer_has_a_limit_of_its_own(self, tmp_path: Path) -> None:
@@ -280,6 +283,7 @@ class TestTime:
 
         assert isinstance(error, EngineTimedOut)
         assert error.numbers["cost"]
+        assert "next candidate" in error.message
 
     async def test_silence_in_the_middle_ends_an_answer(self, tmp_path: Path) -> None:
         async with hosted_scene(tmp_path, silence_s=0.1) as scene:

@@ -66,6 +66,18 @@ class House:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
+@dataclass(frozen=True, slots=True)
+class Until:
+    """When the first words must be there, or all of an answer that does not stream."""
+
+    at_s: float
+    """By the clock of the house."""
+    within_s: float
+    """How long that was from the beginning."""
+    because: str
+    """Who says so and what would give it longer: a sentence."""
+
+
 class Attempts:
     """The tries of one engine. Nothing here decides whether there is another one."""
 
@@ -111,20 +123,20 @@ class Attempts:
         source = self._model.source or self._model.id
         return self._drift.body(request, source, self._link.provider.answer_tokens_at_most)
 
-    def attempt(self, request: Request, bill: Bill, until_s: float) -> AsyncGenerator[Chunk, None]:
-        """Stream the answer; its first words must be there by `until_s`, or all of it where it does not stream.
+    def attempt(self, request: Request, bill: Bill, until: Until) -> AsyncGenerator[Chunk, None]:
+        """Stream the answer; its first words must be there in time, or all of it where it does not stream.
 
         Raises:
             Failed: There is none, or it broke off.
             EngineDied: The engine was stopped meanwhile.
         """
         if request.kind is Kind.EMBEDDING:
-            return self._vectors(request, bill, until_s)
-        return self._stream(request, bill, until_s) if request.streams else self._whole(request, bill, until_s)
+            return self._vectors(request, bill, until)
+        return self._stream(request, bill, until) if request.streams else self._whole(request, bill, until)
 
     # ---- an answer piece by piece ----
 
-    async def _stream(self, request: Request, bill: Bill, until_s: float) -> AsyncGenerator[Chunk, None]:
+    async def _stream(self, request: Request, bill: Bill, until: Until) -> AsyncGenerator[Chunk, None]:
         options = request.body.get("stream_options") or {}
         wants_usage = bool(options.get("include_usage"))
         began_s = self._house.seconds()
@@ -136,10 +148,10 @@ class Attempts:
                         "POST", TARGETS[request.kind], self.body(request), silence_s=self._link.provider.silence_s
                     )
                 ),
-                until_s,
+                until,
             )
             if not 200 <= stream.status < 300:
-                self._refuse(stream.status, stream.headers, await self.within(stream.data, until_s))
+                self._refuse(stream.status, stream.headers, await self.within(stream.data, until))
             lines = await stack.enter_async_context(aclosing(stream.lines()))
             held_back: list[Document] = []
             figures: Counted | None = None
@@ -148,7 +160,7 @@ class Attempts:
             last: Document = {}
             is_complete = False
             while (
-                line := await self.within(lambda: anext(lines, None), until_s if first_s is None else None)
+                line := await self.within(lambda: anext(lines, None), until if first_s is None else None)
             ) is not None:
                 data = event_data(line) if not line.startswith(b"{") else line  # an error without framing
                 if data is None:
@@ -182,19 +194,19 @@ class Attempts:
             ended_s = self._house.seconds()
             yield Done(replace(bill.usage, prompt_s=first_s - began_s, answer_s=ended_s - first_s))
             if is_complete:
-                await self._read_out(lines, ended_s + ENDS_WITHIN_S)
+                await self._read_out(lines, Until(ended_s + ENDS_WITHIN_S, ENDS_WITHIN_S, ""))
 
-    async def _read_out(self, lines: AsyncGenerator[bytes, None], until_s: float) -> None:
+    async def _read_out(self, lines: AsyncGenerator[bytes, None], until: Until) -> None:
         """Read to the end, so that the connection can be used again. The answer is out: no failure counts any more."""
         with suppress(Failed):
-            while await self.within(lambda: anext(lines, None), until_s) is not None:
+            while await self.within(lambda: anext(lines, None), until) is not None:
                 pass
 
     # ---- an answer in one piece ----
 
-    async def _whole(self, request: Request, bill: Bill, until_s: float) -> AsyncGenerator[Chunk, None]:
+    async def _whole(self, request: Request, bill: Bill, until: Until) -> AsyncGenerator[Chunk, None]:
         bill.asked()
-        document = await self._asked(request.kind, self.body(request), until_s)
+        document = await self._asked(request.kind, self.body(request), until)
         bill.said(text_of(document))
         if not says_something(document):
             self._count(bill, counted(document))
@@ -204,7 +216,7 @@ class Attempts:
         yield self._piece(document if figures is not None else with_usage(document, bill.usage))
         yield Done(bill.usage)
 
-    async def _vectors(self, request: Request, bill: Bill, until_s: float) -> AsyncGenerator[Chunk, None]:
+    async def _vectors(self, request: Request, bill: Bill, until: Until) -> AsyncGenerator[Chunk, None]:
         body = self.body(request)
         at_once = self._link.provider.embed_at_once
         texts = body.get("input")
@@ -214,7 +226,7 @@ class Attempts:
         parts = []
         for batch in batches:
             bill.asked()
-            part = await self._asked(request.kind, {**body, "input": batch}, until_s)
+            part = await self._asked(request.kind, {**body, "input": batch}, until)
             wanted = len(batch) if isinstance(batch, list) and not isinstance(batch[0], int) else 1
             if len(part.get("data") or []) != wanted:
                 what = f"gave {len(part.get('data') or [])} vectors for {wanted} texts"
@@ -224,20 +236,20 @@ class Attempts:
         yield self._piece(parts[0] if len(parts) == 1 else vectors_together(parts))
         yield Done(bill.usage)
 
-    async def _asked(self, kind: Kind, body: object, until_s: float) -> Document:
-        return self.understood(await self.answered(TARGETS[kind], body, until_s))
+    async def _asked(self, kind: Kind, body: object, until: Until) -> Document:
+        return self.understood(await self.answered(TARGETS[kind], body, until))
 
     # ---- what all do ----
 
-    async def answered(self, path: str, body: object, until_s: float) -> bytes:
-        """The whole answer to what is sent there; it must be here by `until_s`.
+    async def answered(self, path: str, body: object, until: Until) -> bytes:
+        """The whole answer to what is sent there; it must be here in time.
 
         Raises:
             Failed: There is none, or it is a refusal.
             EngineDied: The engine was stopped meanwhile.
         """
         http, limit_s = self._link.http, self._link.provider.whole_answer_within_s
-        answer = await self.within(lambda: http.ask("POST", path, body, within_s=limit_s), until_s)
+        answer = await self.within(lambda: http.ask("POST", path, body, within_s=limit_s), until)
         if not 200 <= answer.status < 300:
             self._refuse(answer.status, answer.headers, answer.data)
         return answer.data
@@ -291,7 +303,7 @@ class Attempts:
         if self._is_stopped.is_set() or not self._is_up:
             raise EngineDied(f"{self._model.id} was never started, or is stopped.")
 
-    async def within(self, begin: Callable[[], Awaitable[Answer]], until_s: float | None) -> Answer:
+    async def within(self, begin: Callable[[], Awaitable[Answer]], until: Until | None) -> Answer:
         """What `begin` gives.
 
         Raises:
@@ -299,7 +311,7 @@ class Attempts:
             EngineDied: The engine was stopped before.
         """
         self.refuse_when_stopped()
-        left_s = None if until_s is None else max(0.0, until_s - self._house.seconds())
+        left_s = None if until is None else max(0.0, until.at_s - self._house.seconds())
         try:
             async with asyncio.timeout(left_s) as limit:
                 self._limits.add(limit)
@@ -309,8 +321,10 @@ class Attempts:
                     self._limits.discard(limit)
         except TimeoutError:
             self.refuse_when_stopped()
-            what = f"{self._model.id} at {self._link.provider.name} said nothing in the time it has."
-            raise Failed(hosted_failure.of_silence(EngineTimedOut(what))) from None
+            assert until is not None, "what has no limit timed out"
+            what = f"{self._model.id} at {self._link.provider.name} said nothing within {until.within_s:.3g} s."
+            late = EngineTimedOut(f"{what} {until.because}", limit_s=until.within_s)
+            raise Failed(hosted_failure.of_silence(late)) from None
         except EngineUnreachable as error:
             raise Failed(hosted_failure.of_no_connection(error)) from error
         except EngineTimedOut as error:

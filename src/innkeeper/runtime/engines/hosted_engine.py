@@ -18,7 +18,7 @@ from innkeeper.runtime.elsewhere import elsewhere
 from innkeeper.runtime.engine import Holding
 from innkeeper.runtime.engines import hosted_failure
 from innkeeper.runtime.engines.hosted_answer import TARGETS
-from innkeeper.runtime.engines.hosted_attempt import Attempts, House
+from innkeeper.runtime.engines.hosted_attempt import Attempts, House, Until
 from innkeeper.runtime.engines.hosted_drift import Change, Drift
 from innkeeper.runtime.engines.hosted_failure import Failed, Failure
 from innkeeper.runtime.engines.hosted_form import FormDrift
@@ -106,12 +106,9 @@ class HostedEngine:
         provider = self._link.provider
         with self._house.spending.bill(request, self._model, provider.answer_tokens_at_most) as bill:
             began_s = self._house.seconds()
-            until_s = began_s + _least(
-                provider.first_words_within_s if request.streams else provider.whole_answer_within_s,
-                request.first_words_within_s,
-            )
+            until = self._until(request, began_s)
             tries = self._tried(
-                lambda: self._attempts.attempt(request, bill, until_s),
+                lambda: self._attempts.attempt(request, bill, until),
                 lambda parameter: self._drifts.bodies.adapt(parameter, self._attempts.body(request)),
                 bill,
                 began_s + _least(provider.first_words_within_s, request.first_words_within_s, request.wait_at_most_s),
@@ -144,12 +141,14 @@ class HostedEngine:
             yield Done(replace(bill.usage, audio_s=audio_s))
 
     def _heard(self, upload: Upload, request: Request, bill: Bill) -> AsyncGenerator[Transcript, None]:
-        until_s = self._house.seconds() + self._link.provider.whole_answer_within_s
+        provider, now_s = self._link.provider, self._house.seconds()
+        longer = f"If it only needs longer, raise hosted.{provider.name}.whole_answer_within_s."
+        until = Until(now_s + provider.whole_answer_within_s, provider.whole_answer_within_s, longer)
         return self._tried(
-            lambda: self._hearing.attempt(upload, request, bill, until_s),
+            lambda: self._hearing.attempt(upload, request, bill, until),
             lambda parameter: self._drifts.forms.adapt(parameter, self._hearing.fields(request)),
             bill,
-            until_s,
+            until.at_s,
         )
 
     async def _tried(
@@ -198,6 +197,16 @@ class HostedEngine:
         finally:
             if not is_settled:  # the caller left
                 link.abandoned(model.id)
+
+    def _until(self, request: Request, began_s: float) -> Until:
+        provider = self._link.provider
+        setting = "first_words_within_s" if request.streams else "whole_answer_within_s"
+        within_s = provider.first_words_within_s if request.streams else provider.whole_answer_within_s
+        if request.first_words_within_s is not None and request.first_words_within_s < within_s:
+            within_s = request.first_words_within_s
+            return Until(began_s + within_s, within_s, "The rest of the time is for the next candidate.")
+        longer = f"If it only needs longer, raise hosted.{provider.name}.{setting}."
+        return Until(began_s + within_s, within_s, longer)
 
     def _has_adapted(self, failure: Failure, adapt: Callable[[str], Change | None]) -> bool:
         """Whether the request can be sent in another form than the one that was refused."""

@@ -10,7 +10,7 @@ from innkeeper.runtime.catalog import Model
 from innkeeper.runtime.engines import hosted_failure
 from innkeeper.runtime.engines.form import Form
 from innkeeper.runtime.engines.hosted_answer import counted
-from innkeeper.runtime.engines.hosted_attempt import Attempts
+from innkeeper.runtime.engines.hosted_attempt import Attempts, Until
 from innkeeper.runtime.engines.hosted_failure import Failed
 from innkeeper.runtime.engines.hosted_form import Fields, FormDrift, path_of, refused_in, transcript_in
 from innkeeper.runtime.engines.provider import Provider
@@ -37,9 +37,9 @@ class Hearing:
         return self._drift.fields(request, self._model.source or self._model.id)
 
     async def attempt(
-        self, upload: Upload, request: Request, bill: Bill, until_s: float
+        self, upload: Upload, request: Request, bill: Bill, until: Until
     ) -> AsyncGenerator[Transcript, None]:
-        """What is said in it: once, and by `until_s`.
+        """What is said in it: once, and in time.
 
         Raises:
             Failed: There is no answer, or it is none.
@@ -47,7 +47,7 @@ class Hearing:
             BadAudio: The file cannot be read any more.
         """
         bill.sends_sound(upload.length_s or 0.0)
-        document = self._attempts.understood(await self._answered(upload, request, until_s))
+        document = self._attempts.understood(await self._answered(upload, request, until))
         try:
             heard = transcript_in(document, upload.length_s, translates=bool(request.body.get("translate")))
         except ValueError:
@@ -59,10 +59,10 @@ class Hearing:
         heard = heard.within(upload.start_s, upload.start_s + heard.end_s)
         yield heard if upload.is_whole else replace(heard, resume_s=heard.end_s)
 
-    async def _answered(self, upload: Upload, request: Request, until_s: float) -> bytes:
+    async def _answered(self, upload: Upload, request: Request, until: Until) -> bytes:
         form = Form(self.fields(request), upload.path, upload.name, upload.media_type)
         try:
-            return await self._attempts.answered(path_of(request), form, until_s)
+            return await self._attempts.answered(path_of(request), form, until)
         except OSError as error:
             raise BadAudio(f"The sound file cannot be read: {error.strerror}.", param="file") from error
         except Failed as failed:

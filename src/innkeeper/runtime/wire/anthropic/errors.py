@@ -26,6 +26,8 @@ def _type(status: int) -> str:
     match status:
         case 401:
             return "authentication_error"
+        case 402:
+            return "billing_error"
         case 403:
             return "permission_error"
         case 404:
@@ -34,6 +36,8 @@ def _type(status: int) -> str:
             return "request_too_large"
         case 429:
             return "rate_limit_error"
+        case 504:
+            return "timeout_error"
         case 503 | 529:
             return "overloaded_error"
         case _ if status < 500:
