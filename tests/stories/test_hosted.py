@@ -9,10 +9,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import openai
 import pytest
 
 from tests.doubles.hosted_server import FAULTY, KEY, NO_KEY, Fault, HostedServer
 from tests.doubles.served import serving
+from tests.speech.sounds import tone, write_wav
 from tests.stories.inn import Inn, an_inn
 
 SETTINGS = """
@@ -42,6 +44,18 @@ engine = "hosted"
 provider = "acme"
 source = "vendor/large"
 languages = ["el"]
+
+[models.broken-ear]
+engine = "whisper"
+file = "ggml-broken.bin"
+kinds = ["transcription"]
+
+[models.far-ear]
+engine = "hosted"
+provider = "acme"
+source = "whisper-1"
+kinds = ["transcription"]
+minute_price = 0.006
 
 [models.away]
 engine = "hosted"
@@ -82,6 +96,7 @@ def inn(acme: HostedServer) -> Iterator[Inn]:
     with an_inn() as inn:
         (inn.folder / ".env").write_text(f"ACME_API_KEY={KEY}\n")
         inn.settings(SETTINGS.format(url=acme.api))
+        (inn.models / "ggml-broken.bin").write_bytes(b"lmgg" + b"\0" * 64)
         inn.start()
         yield inn
 
@@ -94,6 +109,25 @@ def chat(
     answer = inn.post("/v1/chat/completions", body | ({"model": model} if model else {}), headers)
     said = repr(answer.headers) + answer.body.decode()
     return answer.status, answer.headers.get("x-innkeeper-model", ""), said
+
+
+class TestAHostedEar:
+    def test_hears_when_the_one_here_is_broken_and_costs_what_it_costs(self, inn: Inn, tmp_path: Path) -> None:
+        """C74, C75"""
+        before = inn.ps()["spending"]["spent"]
+        talk = write_wav(tmp_path / "talk.wav", tone(3.0))
+        with inn.client() as client, talk.open("rb") as sound:
+            answer = client.audio.transcriptions.with_raw_response.create(
+                file=sound,
+                model=openai.omit,
+                response_format="srt",  # type: ignore[call-overload]  # we need no name
+            )
+
+        assert answer.headers["x-innkeeper-model"] == "far-ear"
+        assert "00:00:02,000 --> 00:00:03,000\ns2" in answer.text
+        assert inn.ps()["spending"]["spent"] == pytest.approx(before + 0.0003)
+        assert "innkeeper_audio_seconds_total{" in inn.get("/metrics").body.decode()
+        assert not list((inn.folder / "home" / "uploads").glob("*"))
 
 
 class TestAHostedModel:
