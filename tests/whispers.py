@@ -11,7 +11,7 @@ give the same bytes.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -77,8 +77,15 @@ BASE_EN: Final = WhisperShape(width=512, heads=8, layers=6)
 SMALL: Final = WhisperShape(width=768, heads=12, layers=12, vocabulary=51_865)
 
 
-def write_whisper(path: Path, *, shape: WhisperShape = TINY_EN, numbers: Numbers = Numbers.F16, seed: int = 0) -> Path:
-    """Write a file that whisper.cpp loads and runs."""
+def write_whisper(
+    path: Path,
+    *,
+    shape: WhisperShape = TINY_EN,
+    numbers: Numbers = Numbers.F16,
+    seed: int = 0,
+    word: Callable[[int], bytes] = lambda number: f" w{number}".encode(),
+) -> Path:
+    """Write a file that whisper.cpp loads and runs. `word` gives each token's text, whole letters or not."""
     random = np.random.default_rng(seed)
     with path.open("wb") as out:
         out.write(
@@ -100,10 +107,10 @@ def write_whisper(path: Path, *, shape: WhisperShape = TINY_EN, numbers: Numbers
         )
         out.write(struct.pack("<2i", shape.mels, 201))
         out.write(np.abs(random.standard_normal(shape.mels * 201, dtype=np.float32) * 0.01).tobytes())
-        words = [*NEEDED_WORDS, *(f" w{number}".encode() for number in range(len(NEEDED_WORDS), 50_257))]
+        words = [*NEEDED_WORDS, *(word(number) for number in range(len(NEEDED_WORDS), 50_257))]
         out.write(struct.pack("<i", len(words)))
-        for word in words:
-            out.write(struct.pack("<i", len(word)) + word)
+        for one in words:
+            out.write(struct.pack("<i", len(one)) + one)
         for name, dimensions, is_matrix in tensors(shape):
             _write_tensor(out, random, name, dimensions, numbers if is_matrix else None)
     return path

@@ -11,6 +11,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,21 @@ class TestHearing:
         assert timed["words"]
         assert all(0 <= word["start"] <= word["end"] <= 56 for word in timed["words"])
 
+    async def test_words_of_letters_that_are_torn_between_tokens_are_told(self, tmp_path: Path, talk: Path) -> None:
+        """As Greek is in every Whisper model: a token is some bytes, and need not be whole letters."""
+        torn = write_whisper(
+            tmp_path / "torn.bin", shape=TOY, word=lambda number: b" \xce" if number % 2 else b"\xb1%d" % number
+        )
+        made = Whisper(threads=1).engine(Model(id="ear", engine="whisper", kinds=HEARS, file=torn))
+        await made.start()
+        try:
+            (timed,) = documents(
+                await chunks(made, asking(talk, streams=False, language="el", timestamp_granularities=["word"]))
+            )
+        finally:
+            await made.stop()
+        assert any("α" in word["word"] or "\ufffd" in word["word"] for word in timed["words"])
+
     @pytest.mark.parametrize("made", [silence(65), noise(65)], ids=["silence", "noise"])
     async def test_where_nobody_speaks_there_are_no_words(
         self, engine: WhisperEngine, tmp_path: Path, made: Any
@@ -117,6 +133,26 @@ class TestHearing:
     async def test_a_language_that_is_named_is_taken(self, engine: WhisperEngine, talk: Path) -> None:
         (whole,) = documents(await chunks(engine, asking(talk, streams=False, language="el")))
         assert whole["language"] == "el"
+
+    async def test_a_language_that_no_model_knows_is_refused_by_name(self, engine: WhisperEngine, talk: Path) -> None:
+        with pytest.raises(NotSupported, match="no language 'xx'") as told:
+            await chunks(engine, asking(talk, language="xx"))
+        assert told.value.param == "language"
+
+    async def test_a_model_of_english_alone_is_not_asked_for_greek(self, tmp_path: Path, talk: Path) -> None:
+        english = write_whisper(tmp_path / "toy.en.bin", shape=replace(TOY, vocabulary=51_864))
+        made = Whisper(threads=1).engine(Model(id="ear", engine="whisper", kinds=HEARS, file=english))
+        await made.start()
+        try:
+            with pytest.raises(NotSupported, match="English only"):
+                await chunks(made, asking(talk, language="el"))
+            assert len(documents(await chunks(made, asking(talk, language="en")))) == 3
+        finally:
+            await made.stop()
+
+    async def test_a_prompt_may_be_longer_than_what_is_read_of_it(self, engine: WhisperEngine, talk: Path) -> None:
+        """The library takes it apart with a regular expression, and 30,000 letters ended the process."""
+        assert len(documents(await chunks(engine, asking(talk, prompt="w" * 60_000)))) == 3
 
     async def test_memory_does_not_grow_with_the_windows(self, engine: WhisperEngine, tmp_path: Path) -> None:
         """C48: 3 windows or 24, the same bytes."""
@@ -168,6 +204,29 @@ class TestTroubles:
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
         await answer.aclose()
+        assert len(documents(await chunks(engine, asking(talk)))) == 3
+
+    async def test_a_caller_who_leaves_during_hours_of_silence_keeps_nobody_waiting(
+        self, engine: WhisperEngine, tmp_path: Path, talk: Path
+    ) -> None:
+        """C68: silence makes no window, and was decoded to its end for nobody."""
+        hours = tmp_path / "hours.wav"
+        write_wav(hours, silence(1))
+        declared_bytes = 20 * 3600 * 32_000
+        with hours.open("r+b") as file:
+            file.truncate(44 + declared_bytes)
+            for place, size in ((4, 36 + declared_bytes), (40, declared_bytes)):
+                file.seek(place)
+                file.write(size.to_bytes(4, "little"))
+        answer = engine.run(asking(hours))
+        waiting = asyncio.create_task(anext(answer))
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        await answer.aclose()
+        process = engine._process
+        assert process is not None
+        assert (await process.message() or {})["is"] == "stopped"
         assert len(documents(await chunks(engine, asking(talk)))) == 3
 
     async def test_a_child_that_dies_in_the_middle_is_an_error_with_the_reason(

@@ -14,7 +14,7 @@ from innkeeper.runtime.errors import BadAudio
 from innkeeper.runtime.speech import decoders
 from innkeeper.runtime.speech.containers import Container, container_of
 from innkeeper.runtime.speech.decoders import SAMPLES_PER_S, Samples, readable, samples_of
-from tests.speech.sounds import SHARED, tone, write_encoded, write_wav
+from tests.speech.sounds import SHARED, silence, tone, write_encoded, write_wav
 
 CODECS = {
     Container.FLAC: ("sound.flac", "flac"),
@@ -129,6 +129,14 @@ class TestBadAudio:
     def test_a_head_without_sound_is_an_error(self, tmp_path: Path) -> None:
         with pytest.raises(BadAudio, match="holds no sound"):
             samples_of(write_wav(tmp_path / "sound.wav", tone(0.0)))
+
+    def test_a_small_file_that_claims_to_be_days_long_is_given_up_after_one(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(decoders, "LONGEST_S", 100)
+        slow = write_wav(tmp_path / "slow.wav", silence(1), rate=1)
+        with pytest.raises(BadAudio, match="Cut it into parts"):
+            whole(slow)
 
     def test_a_playlist_is_not_followed(self, tmp_path: Path) -> None:
         (tmp_path / "secret.wav").write_bytes(write_wav(tmp_path / "own.wav", tone(1.0)).read_bytes())

@@ -26,5 +26,6 @@ def folded(text: str) -> str:
     """
     if text.isascii():
         return text.lower()
-    apart = unicodedata.normalize("NFKD", text.casefold())
+    # Marks go before letters are taken apart too: a long run of them would be sorted, in the square of its length.
+    apart = unicodedata.normalize("NFKD", text.casefold().translate(_MARKS))
     return apart.translate(_MARKS).casefold().replace("ς", "σ").replace("’", "'")

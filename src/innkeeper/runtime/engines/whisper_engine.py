@@ -104,7 +104,8 @@ class WhisperEngine:
                         whole = whole.joined(heard)
                         process.tell(GO_ON)
                     case "refused":
-                        raise BadAudio(said["why"], param="file")
+                        is_about_sound = said["param"] == "file"
+                        raise (BadAudio if is_about_sound else NotSupported)(said["why"], param=said["param"])
                     case "broke" | "stopped":
                         raise EngineFailed(f"{self._model.id}: {said.get('why', 'it stopped by itself')}.")
                     case "heard":

@@ -17,9 +17,13 @@ from typing import Any, Final
 
 from innkeeper.runtime.engines.hearing import GO_ON, Ear, Job, message
 from innkeeper.runtime.engines.tether import tether
-from innkeeper.runtime.errors import InnkeeperError
+from innkeeper.runtime.errors import InnkeeperError, NotSupported
 
 NO_LANGUAGE: Final = "auto"
+
+PROMPT_LETTERS: Final = 2_000
+"""The last letters of a prompt that are read. Whisper takes in its last 224 tokens; long ones overflow the library's
+stack, which takes words apart with a regular expression."""
 
 ERROR_LEVEL: Final = 4
 """ggml's number for an error in its log."""
@@ -50,6 +54,10 @@ def main(parent_pid: int, leash_fd: int) -> None:
     os._exit(0)  # no teardown: the kernel takes the memory back faster and more surely
 
 
+class NotWanted(Exception):
+    """We were told to stop, or nobody listens any more."""
+
+
 class Leash:
     """Our end of the socket."""
 
@@ -74,6 +82,15 @@ class Leash:
         line, _, self._rest = self._rest.partition(b"\n")
         return line + b"\n"
 
+    def wait_to_go_on(self) -> None:
+        """Return when we are told to go on.
+
+        Raises:
+            NotWanted: We are told otherwise, or the other end is gone.
+        """
+        if self.line() != GO_ON:
+            raise NotWanted
+
     def has_word(self) -> bool:
         """Whether something was said, or the other end is gone: while we compute, both mean that we should stop."""
         return bool(self._rest or select.select([self._connection], [], [], 0)[0])
@@ -89,6 +106,7 @@ class Listener:
         """
         self._library = library
         self._leash = leash
+        self._name = ear.name
         self._threads = ear.threads
         given = library.whisper_context_default_params()
         given.use_gpu = False
@@ -102,14 +120,12 @@ class Listener:
         from innkeeper.runtime.speech.windows import Heard, windows
 
         heard = Heard()
-        language = self._language(job)
         skip_samples = round(job.from_s * SAMPLES_PER_S)
         try:
-            for window in windows(samples_of(Path(job.file)), self._voice, heard, skip_samples=skip_samples):
+            language = self._language(job)
+            blocks = self._while_wanted(samples_of(Path(job.file)))
+            for window in windows(blocks, self._voice, heard, skip_samples=skip_samples):
                 spoken, language = self._words(job, language, window)
-                if spoken is None:
-                    self._leash.tell(message("stopped", job=job.number))
-                    return
                 self._leash.tell(
                     message(
                         "window",
@@ -121,30 +137,57 @@ class Listener:
                         segments=spoken,
                     )
                 )
-                if self._leash.line() != GO_ON:
-                    self._leash.tell(message("stopped", job=job.number))
-                    return
+                self._leash.wait_to_go_on()
+        except NotWanted:
+            self._leash.tell(message("stopped", job=job.number))
+            return
         except InnkeeperError as error:
-            self._leash.tell(message("refused", job=job.number, why=error.message))
+            self._leash.tell(message("refused", job=job.number, why=error.message, param=error.param))
             return
         except RuntimeError as error:  # the library's own way to say that it cannot
             self._leash.tell(message("broke", job=job.number, why=str(error)))
             return
         self._leash.tell(message("heard", job=job.number, audio_s=heard.seconds, language=language))
 
-    def _language(self, job: Job) -> str:
-        if not self._library.whisper_is_multilingual(self._model):
-            return "en"
-        return job.language or NO_LANGUAGE
+    def _while_wanted(self, blocks: Iterator[Any]) -> Iterator[Any]:  # Any: samples
+        """The same blocks. Hours of silence make no window, and would else be decoded to their end for nobody.
 
-    def _words(self, job: Job, language: str, window: Any) -> tuple[list[dict[str, Any]] | None, str]:
-        """The segments of a window and its language; None when we were told to stop."""
+        Raises:
+            NotWanted: We were told to stop.
+        """
+        for block in blocks:
+            if self._leash.has_word():
+                raise NotWanted
+            yield block
+
+    def _language(self, job: Job) -> str:
+        """
+        Raises:
+            NotSupported: The model does not know the language that was asked for.
+        """
+        if job.language is not None and self._library.whisper_lang_id(job.language) < 0:
+            raise NotSupported(f"Whisper knows no language {job.language!r}.", param="language")
+        if self._library.whisper_is_multilingual(self._model):
+            return job.language or NO_LANGUAGE
+        if job.language not in (None, "en"):
+            raise NotSupported(
+                f"{self._name} hears English only, not {job.language!r}. Use a model whose name has no `.en`.",
+                param="language",
+            )
+        return "en"
+
+    def _words(self, job: Job, language: str, window: Any) -> tuple[list[dict[str, Any]], str]:
+        """The segments of a window and its language.
+
+        Raises:
+            NotWanted: We were told to stop.
+        """
         library, model = self._library, self._model
         asked = self._parameters(job, language)
         library.assign_abort_callback(asked, self._leash.has_word)
         failed = library.whisper_full(model, asked, window.samples, window.samples.size)
         if failed and self._leash.has_word():
-            return None, language
+            raise NotWanted
         if failed:
             raise RuntimeError(f"whisper.cpp gave up on the window at {window.start_s:.1f} s with code {failed}")
         if language == NO_LANGUAGE:
@@ -158,7 +201,7 @@ class Listener:
         asked.language = language
         asked.translate = job.translates
         asked.no_context = True  # what was misheard in one window is not believed in the next
-        asked.initial_prompt = job.prompt
+        asked.initial_prompt = job.prompt[-PROMPT_LETTERS:]
         asked.temperature = job.temperature
         asked.greedy = {"best_of": 1}  # each further try of five would hold 8 MB more with the base model
         asked.suppress_nst = True  # no notes of music and applause
@@ -189,17 +232,24 @@ class Listener:
         for place, token in enumerate(tokens):
             if token.id >= end_of_text:
                 continue
-            text = self._library.whisper_full_get_token_text(self._model, index, place)
-            text = text.decode("utf-8", "replace") if isinstance(text, bytes) else text
+            text = self._token_bytes(index, place)
             end_s = _within(window, token.t1)
-            if words and not text.startswith(" "):
+            if words and not text.startswith(b" "):
                 words[-1]["text"] += text
                 words[-1]["end_s"] = max(words[-1]["end_s"], end_s)
                 words[-1]["probability"] = min(words[-1]["probability"], token.p)
             else:
                 start_s = _within(window, token.t0)
                 words.append({"text": text, "start_s": start_s, "end_s": end_s, "probability": token.p})
-        return words
+        return [word | {"text": word["text"].decode("utf-8", "replace")} for word in words]
+
+    def _token_bytes(self, index: int, place: int) -> bytes:
+        """A token's text. In most languages but English it may be a part of a letter, which is no text by itself."""
+        try:
+            text: str = self._library.whisper_full_get_token_text(self._model, index, place)
+        except UnicodeDecodeError as error:
+            return error.object
+        return text.encode()
 
 
 def _within(window: Any, hundredths: int) -> float:

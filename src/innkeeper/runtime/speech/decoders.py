@@ -28,6 +28,9 @@ SAMPLES_PER_S: Final = 16_000
 
 BLOCK_SAMPLES: Final = SAMPLES_PER_S
 
+LONGEST_S: Final = 24 * 3600
+"""A small file may claim to be years of silence, and hearing them would keep everybody else waiting."""
+
 _SIMPLE: Final = frozenset({Container.WAV, Container.MP3, Container.FLAC, Container.OGG_VORBIS})
 _ALL: Final = frozenset(Container)
 
@@ -48,6 +51,7 @@ def samples_of(file: Path) -> Iterator[Samples]:
 
     Raises:
         BadAudio: It is no sound file, nothing here can read it, or it holds no sound. Before the first block.
+            Between blocks: it is longer than `LONGEST_S`.
     """
     try:
         with file.open("rb") as opened:
@@ -89,7 +93,16 @@ def _first_that_reads(container: Container) -> Decoder:
 
 def _chained(first: Samples, rest: Iterator[Samples]) -> Iterator[Samples]:
     yield first
-    yield from rest
+    samples = first.size
+    for block in rest:
+        samples += block.size
+        if samples > LONGEST_S * SAMPLES_PER_S:
+            raise BadAudio(
+                f"The recording is longer than {LONGEST_S // 3600} h. Cut it into parts.",
+                param="file",
+                limit_s=LONGEST_S,
+            )
+        yield block
 
 
 def _clean(block: Samples) -> Samples:
