@@ -68,6 +68,10 @@ class TestATime:
     def test_the_length_of_the_recording_ends_the_last_line(self) -> None:
         assert transcript_of([Line("x" * 150, 5.0)], duration_s=8.0).time_of(150) == 8.0
 
+    def test_a_recording_that_is_shorter_than_its_transcript_says_does_not_turn_time_back(self) -> None:
+        made = transcript_of([Line("abcd"), Line("efgh", 3.0, 4.0)], duration_s=1.0)
+        assert [made.time_of(at) for at in (5, 9)] == [3.0, 3.0]
+
     @pytest.mark.parametrize("nonsense", [nan, inf, -1.0])
     def test_what_is_no_time_is_passed_over(self, nonsense: float) -> None:
         assert transcript_of([Line("abcd", nonsense), Line("efgh", 5.0)]).time_of(5) == 5.0

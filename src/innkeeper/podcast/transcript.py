@@ -62,7 +62,8 @@ class Transcript:
         if after.at == before.at:
             return before.time_s
         share = min(1.0, max(0.0, (at - before.at) / (after.at - before.at)))
-        return before.time_s + share * (after.time_s - before.time_s)
+        between = before.time_s + share * (after.time_s - before.time_s)
+        return min(after.time_s, between)  # rounding must not make a time fall
 
     def is_estimated(self, at: int) -> bool:
         """Whether the nearest known times are more than `CLOSELY_S` apart."""
@@ -132,13 +133,14 @@ def _moments(text: str, placed: Sequence[tuple[int, int, Line]], duration_s: flo
     last = len(text)
     known = [] if starts and starts[0].at == 0 else [Moment(0, 0.0)]
     known += starts
+    end_s = float("inf") if duration_s is None else max(duration_s, known[-1].time_s)
     bounded = []
-    for moment, following in pairwise([*known, Moment(last + 1, duration_s or float("inf"))]):
+    for moment, following in pairwise([*known, Moment(last + 1, end_s)]):
         bounded.append(moment)
         bounded += [
             Moment(end, min(time, following.time_s))
             for end, time in sorted(ends.items())
-            if moment.at < end < following.at and moment.time_s < time
+            if moment.at < end < following.at and moment.time_s < time and moment.time_s < following.time_s
         ][-1:]
     if bounded[-1].at < last:
         spoken_s = (last - bounded[-1].at) / LETTERS_A_SECOND
