@@ -46,7 +46,7 @@ bench: $(VENV)/.dev  ## Measure; results with their conditions go to benchmarks/
 constraints: $(VENV)/.made  ## Renew constraints.txt: the newest versions that work together.
 	@$(BIN)/python -m venv --clear $(VENV)/renewal
 	@$(VENV)/renewal/bin/python -m pip install --quiet --upgrade pip hatchling
-	@$(VENV)/renewal/bin/python -m pip install --quiet -e '.[hub,recall,postgres,speech,audio]' --group dev
+	@$(VENV)/renewal/bin/python -m pip install --quiet -e '.[hub,recall,postgres,podcast,speech,audio]' --group dev
 	@$(VENV)/renewal/bin/python -m pip freeze --all --exclude-editable | grep -v '^setuptools==' > constraints.txt
 	@rm -rf $(VENV)/renewal
 
@@ -74,7 +74,7 @@ $(VENV)/.made: constraints.txt
 
 $(VENV)/.product: $(VENV)/.made pyproject.toml
 	@echo "Installing Innkeeper into $(VENV) …"
-	@$(INSTALL) --build-constraint constraints.txt -e '.[hub,recall,postgres,speech]'
+	@$(INSTALL) --build-constraint constraints.txt -e '.[hub,recall,postgres,podcast,speech]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.product

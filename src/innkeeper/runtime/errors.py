@@ -10,6 +10,7 @@ InnkeeperError
 │   ├── ModelInUse                409  model_in_use                    no
 │   ├── BodyTooLarge              413  body_too_large                  no
 │   ├── BadAudio                  400  bad_audio                       no
+│   ├── BadFeed                   400  bad_feed                        no
 │   ├── NotSupported              400  not_supported                   yes
 │   └── PromptTooLong             400  context_length_exceeded         yes
 ├── CapacityError             the caller may ask again later
@@ -142,6 +143,13 @@ class BadAudio(RequestError):
 
     status = 400
     code = "bad_audio"
+
+
+class BadFeed(RequestError):
+    """There is no podcast feed at an address."""
+
+    status = 400
+    code = "bad_feed"
 
 
 class NotSupported(RequestError):
