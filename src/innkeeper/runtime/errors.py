@@ -11,6 +11,7 @@ InnkeeperError
 │   ├── BodyTooLarge              413  body_too_large                  no
 │   ├── BadAudio                  400  bad_audio                       no
 │   ├── BadFeed                   400  bad_feed                        no
+│   ├── AddressRefused            403  address_refused                 no
 │   ├── NotSupported              400  not_supported                   yes
 │   └── PromptTooLong             400  context_length_exceeded         yes
 ├── CapacityError             the caller may ask again later
@@ -22,6 +23,7 @@ InnkeeperError
 │   ├── WaitedTooLong             503  waited_too_long                 yes
 │   ├── NotNow                    503  not_now                         no
 │   ├── SpendingCeiling           402  spending_ceiling                yes
+│   ├── FetchFailed               502  fetch_failed                    no
 │   └── Closing                   503  shutting_down                   no
 ├── EngineError               a model failed; the next one may not
 │   ├── LoadFailed                502  load_failed                     yes
@@ -152,6 +154,13 @@ class BadFeed(RequestError):
     code = "bad_feed"
 
 
+class AddressRefused(RequestError):
+    """An address of the web leads into a private network."""
+
+    status = 403
+    code = "address_refused"
+
+
 class NotSupported(RequestError):
     """The model is there but cannot do this kind of work."""
 
@@ -234,6 +243,13 @@ class SpendingCeiling(CapacityError):
     status = 402
     code = "spending_ceiling"
     try_next = True
+
+
+class FetchFailed(CapacityError):
+    """A document of the web could not be fetched now."""
+
+    status = 502
+    code = "fetch_failed"
 
 
 class Closing(CapacityError):
