@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -77,7 +77,8 @@ def children(of_pid: int | None = None) -> set[int]:
     pid = os.getpid() if of_pid is None else of_pid
     found = set()
     for task in Path(f"/proc/{pid}/task").iterdir():
-        found |= {int(child) for child in (task / "children").read_text().split()}
+        with suppress(FileNotFoundError):  # a thread that ended since the folder was listed
+            found |= {int(child) for child in (task / "children").read_text().split()}
     return found
 
 
