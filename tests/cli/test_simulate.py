@@ -14,13 +14,13 @@ from tests.cli.command import CommandLine
 
 TWO_ECHOES = """
 home = "state"
-budget = "1 GiB"
+budget = "3 GiB"
 [models.a]
 engine = "echo"
-memory = "600 MiB"
+memory = "1.9 GiB"
 [models.b]
 engine = "echo"
-memory = "600 MiB"
+memory = "1.9 GiB"
 """
 
 
@@ -88,7 +88,7 @@ class TestTheJournal:
         recorded_turns(innkeeper.folder / "state", "abab")
         told = json.loads(innkeeper("simulate", "--from-journal", "--policy", "default", "--json").out)
         assert (told["workload"], told["requests"]) == ("journal", [4])
-        assert told["ways"][0]["of_seeds"][0]["loads_per_1000"] == 1000  # 1.2 GiB do not fit into 1
+        assert told["ways"][0]["of_seeds"][0]["loads_per_1000"] == 1000  # 3.8 GiB do not fit into 3
 
     def test_without_one_it_is_told_who_writes_it(self, innkeeper: CommandLine) -> None:
         (innkeeper.folder / "innkeeper.toml").write_text(TWO_ECHOES)
