@@ -7,6 +7,7 @@ poll, and after every load and unload of ours. What it says then is what counts.
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -110,7 +111,7 @@ class ForeignServer:
             engine.left(why)
 
 
-class ForeignEngine:
+class ForeignEngine(ABC):
     """One load of a model there. What differs between servers is in `_load`, `_unload` and `run`."""
 
     def __init__(self, model: Model, source: str, server: ForeignServer) -> None:
@@ -136,24 +137,24 @@ class ForeignEngine:
 
     # ---- for each server ----
 
+    @abstractmethod
     async def _load(self) -> None:
         """Return when the server has it in memory.
 
         Raises:
             InnkeeperError: It will not.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     async def _unload(self) -> None:
         """Tell the server to let it go. Raises an `EngineError`."""
-        raise NotImplementedError
 
-    async def _restore(self) -> None:
+    async def _restore(self) -> None:  # noqa: B027  # most servers have nothing to undo
         """Undo what our use of it changed, where somebody else had loaded it. Raises an `EngineError`."""
 
+    @abstractmethod
     def run(self, request: Request) -> AsyncGenerator[Chunk, None]:
         """See `Engine.run`."""
-        raise NotImplementedError
 
     # ---- the port ----
 
